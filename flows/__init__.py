@@ -1,0 +1,1 @@
+"""The program: doors, chapters, procedures, steps, adapters and the pure domain."""

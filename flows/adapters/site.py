@@ -1,0 +1,284 @@
+"""The open doors to one instance: what each outside world can be asked, as protocols.
+
+Each protocol has one real implementation beside this file and one fake in the tests; both
+pass the same contract tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip, ZNode
+from flows.domain.instance import HostState, Instance, Machine, Status
+from flows.domain.machines import HostFacts, MachineOrder, Room
+from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
+from flows.domain.wish import Wish
+
+
+class Clock(Protocol):
+    """Time and chance, so that tests can hold them."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+    def pause(self, seconds: float) -> None: ...
+    def token(self, characters: int) -> str:
+        """Random lower-case letters and digits, the first one a letter."""
+        ...
+
+    def password(self, characters: int) -> str:
+        """A random password that keeps the rules of SPEC 1.1."""
+        ...
+
+
+class Provider(Protocol):
+    """Where machines come from; every call is idempotent by name."""
+
+    name: str
+    keeps_machines: bool
+    """Whether machines outlive an instance (own hosts) and so must be cleaned, not removed."""
+
+    def defaults(self) -> Mapping[str, str]:
+        """The provider's `provider`, `network`, `subnet` and `security_group`."""
+        ...
+
+    def objections(self, wish: Wish) -> tuple[str, ...]:
+        """Sentences for what this provider cannot do of a wish, by name; empty when all is well."""
+        ...
+
+    def zones(self) -> tuple[str, ...]: ...
+    def room(self) -> Room: ...
+    def need(self, order: MachineOrder) -> Room:
+        """What one machine takes of the room."""
+        ...
+
+    def control_address(self) -> str:
+        """The address from which machines see the control plane."""
+        ...
+
+    def client_network(self) -> str:
+        """The network (CIDR) whose clients the default security group lets in."""
+        ...
+
+    def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
+        """All of them, in parallel; those that exist already are started and returned."""
+        ...
+
+    def exists(self, name: str) -> bool: ...
+    def running(self, name: str) -> bool: ...
+    def remove(self, names: Sequence[str]) -> None:
+        """None of them exists any more; no trace of their disks and addresses is left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Play:
+    """One playbook on some machines.
+
+    `variables` and `secrets` are machine name -> variables of the roles; secrets travel through
+    a FIFO only. `epoch` is refused by a host that has seen a higher one.
+    """
+
+    playbook: str
+    machines: tuple[Machine, ...]
+    epoch: int
+    variables: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class PlayResult:
+    """What a play did: machine name -> number of changed tasks."""
+
+    changed: Mapping[str, int]
+
+
+class Ansible(Protocol):
+    """Makes hosts right by playbook."""
+
+    def play(self, play: Play) -> PlayResult:
+        """The hosts are as the playbook says; otherwise EffectFailed with task, host, message."""
+        ...
+
+
+class Hosts(Protocol):
+    """Machines over SSH with pinned host keys; one round trip per question."""
+
+    def reachable(self, machine: Machine) -> bool: ...
+    def facts(self, machine: Machine) -> HostFacts: ...
+    def observe(self, machine: Machine) -> HostState | None:
+        """What the host says of itself, or None when it does not answer."""
+        ...
+
+    def unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
+        """The distribution lies under /opt/kafka/<distribution>; nothing is sent twice."""
+        ...
+
+    def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
+
+
+class Distributions(Protocol):
+    """Kafka and ZooKeeper as checked tarballs."""
+
+    def tarball(self, name: str) -> Path: ...
+
+
+class ZooKeeper(Protocol):
+    """The ensemble of one instance, through the product's own login."""
+
+    def serving(self, instance: Instance) -> tuple[int, ...]:
+        """The broker ids whose ZooKeeper node answers and belongs to a quorum."""
+        ...
+
+    def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
+        """The nodes are there with this content and owner; returns how many had to be written."""
+        ...
+
+    def announce(self, instance: Instance, change: str) -> None:
+        """Brokers read the configuration of `change` again (`users/alice`)."""
+        ...
+
+    def registrations(self, instance: Instance) -> Mapping[int, int]:
+        """Broker id -> generation (czxid) of its registration."""
+        ...
+
+
+class Kafka(Protocol):
+    """One cluster, as its super user through CONTROL, and as a client through PRIVATE."""
+
+    def cluster(self, instance: Instance) -> Cluster: ...
+    def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic exists; True when it had to be made."""
+        ...
+
+    def topics_with_permissions(self, instance: Instance) -> frozenset[str]: ...
+    def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None: ...
+    def elect_preferred(
+        self, instance: Instance, partitions: Sequence[tuple[str, int]]
+    ) -> None: ...
+    def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
+        """Messages with acks=all to every partition through PRIVATE, read back by offset."""
+        ...
+
+
+class Secrets(Protocol):
+    """The encrypted store of one control plane; values never leave it in clear but to their use."""
+
+    def keep(self, instance_id: str, name: str, make: Callable[[], str]) -> str:
+        """The secret of that name; made and stored first when there is none."""
+        ...
+
+    def get(self, instance_id: str, name: str) -> str | None: ...
+    def put(self, instance_id: str, name: str, value: str) -> None: ...
+    def forget(self, instance_id: str) -> None:
+        """No secret of the instance is left."""
+        ...
+
+    def resolve(self, reference: str) -> str:
+        """The value of a Secret block, by name or id; Refused when there is none."""
+        ...
+
+    def discard(self, reference: str) -> None:
+        """A block that `fleet run` made for this request is gone; others are left alone."""
+        ...
+
+
+class Records(Protocol):
+    """What is remembered: instances, revisions, machines, operations, traces."""
+
+    def find(self, name_or_id: str) -> InstanceRow | None:
+        """A living instance by name or id."""
+        ...
+
+    def find_deleted(self, name_or_id: str) -> InstanceRow | None: ...
+    def living(self) -> tuple[InstanceRow, ...]: ...
+    def add(self, row: InstanceRow) -> None: ...
+    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None: ...
+    def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None: ...
+    def machines(self, instance_id: str) -> tuple[Machine, ...]: ...
+    def keep_machine(self, instance_id: str, machine: Machine) -> None: ...
+    def forget_machines(self, instance_id: str) -> None: ...
+
+    def open(self, row: OperationRow) -> OperationRow:
+        """The operation holds its instance; Refused, naming the living one, when another does.
+
+        The row that comes back carries its epoch. An operation whose process is gone loses the
+        instance to the new one and becomes `interrupted`.
+        """
+        ...
+
+    def note(self, row: OperationRow) -> OperationRow:
+        """A row that holds nothing: refused requests and plans."""
+        ...
+
+    def holds(self, epoch: int) -> bool: ...
+    def holder(self, instance_id: str) -> OperationRow | None:
+        """The living operation of an instance."""
+        ...
+
+    def close(self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
+              ) -> None: ...  # fmt: skip
+    def history(self, instance: str | None) -> tuple[OperationRow, ...]:
+        """Newest first; of one instance (name or id) or of all, refused creations too."""
+        ...
+
+    def trace(self, trace: Trace) -> None: ...
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """An instance as it is remembered; `observed` is what the last sweep saw."""
+
+    id: str
+    organization: str
+    status: Status
+    reason: str
+    revision: int
+    wish: Wish
+    created: datetime
+    observed: Mapping[str, Any]
+
+
+class Processes(Protocol):
+    """Tells which processes live; this machine only."""
+
+    def here(self, run_id: str, link: str) -> Run: ...
+    def alive(self, run: Run) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Doors:
+    """All adapters of a control plane; what an operation opens its site from."""
+
+    clock: Clock
+    provider: Provider
+    records: Records
+    secrets: Secrets
+    processes: Processes
+    distributions: Distributions
+    ansible: Callable[[str], Ansible]
+    """Ansible with the SSH key of an instance (its id)."""
+    hosts: Callable[[str], Hosts]
+    zookeeper: ZooKeeper
+    kafka: Kafka
+
+
+@dataclass(frozen=True)
+class Site:
+    """The doors to one instance, held by one operation."""
+
+    instance_id: str
+    epoch: int
+    caller: Caller
+    clock: Clock
+    provider: Provider
+    records: Records
+    secrets: Secrets
+    distributions: Distributions
+    ansible: Ansible
+    hosts: Hosts
+    zookeeper: ZooKeeper
+    kafka: Kafka

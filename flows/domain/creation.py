@@ -1,0 +1,260 @@
+"""create-instance: the request with its rules, and the plan of what still has to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from flows.domain.errors import Refused, refusal
+from flows.domain.flavors import FLAVORS, Flavor, FlavorName
+from flows.domain.names import check_instance_name, check_password, check_user_name
+from flows.domain.request import Request, read_secret_reference, split_list
+from flows.domain.tags import parse_tags
+from flows.domain.versions import VERSIONS, VersionName
+from flows.domain.wish import CapacityPolicy, DiskType, Wish
+
+SecretReference = Annotated[str | None, BeforeValidator(read_secret_reference)]
+AddressList = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+
+
+def _select(kind: type[VersionName] | type[FlavorName] | type[DiskType] | type[CapacityPolicy],
+            field: str) -> BeforeValidator:  # fmt: skip
+    """A choice whose refusal names what is accepted."""
+
+    def check(value: object) -> object:
+        accepted = [str(member) for member in kind]
+        if str(value) not in accepted:
+            raise refusal(field, str(value), f"accepted are {', '.join(accepted)}")
+        return kind(str(value))
+
+    return BeforeValidator(check)
+
+
+class CreateInstance(Request):
+    """Everything that can be said of a new instance (SPEC 1.1)."""
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("first_user_password", "manager_password")
+
+    name: str = Field(
+        title="Name",
+        description="4 to 64 letters, digits, - and _, the first one a letter; "
+        "unique among living instances.",
+    )
+    version: Annotated[VersionName, _select(VersionName, "version")] = Field(
+        default=VersionName.V2_7,
+        title="Kafka version",
+        description="2.7 is the newest 2.7 patch. Fixed for the life of the instance.",
+    )
+    flavor: Annotated[FlavorName, _select(FlavorName, "flavor")] = Field(
+        default=FlavorName.SMALL,
+        title="Flavor",
+        description="Size of each broker's machine: vCPUs (u) and memory in GB (g).",
+    )
+    brokers: int = Field(
+        default=3,
+        title="Brokers",
+        description="Number of brokers: 3 to 30, and up to 50 from kafka.8u16g.cluster on.",
+    )
+    storage_per_broker: int = Field(
+        default=100,
+        title="Storage per broker (GB)",
+        description="At least 100 GB, in steps of 100 GB; it can grow later, not shrink.",
+    )
+    disk_type: Annotated[DiskType, _select(DiskType, "disk_type")] = Field(
+        default=DiskType.ULTRA, title="Disk type", description="high or ultra-high I/O. Fixed."
+    )
+    disk_encryption: bool = Field(
+        default=False, title="Disk encryption", description="Encrypt the data disks. Fixed."
+    )
+    capacity_policy: Annotated[CapacityPolicy, _select(CapacityPolicy, "capacity_policy")] = Field(
+        default=CapacityPolicy.DELETE_OLDEST,
+        title="Capacity policy",
+        description="What happens at 95 % disk use. Recorded, not yet enforced.",
+    )
+    availability_zones: int = Field(
+        default=1,
+        title="Availability zones",
+        description="1, or 3 and more (never 2), at most one per broker. Fixed.",
+    )
+    network: str = Field(
+        default="", title="Network", description="Empty: the provider's default. Fixed."
+    )
+    subnet: str = Field(
+        default="", title="Subnet", description="Empty: the provider's default. Fixed."
+    )
+    security_group: str = Field(
+        default="", title="Security group", description="Empty: the provider's default."
+    )
+    public_access: AddressList = Field(
+        default=(),
+        title="Public access",
+        description="One IPv4 EIP per broker, separated by commas; empty: off.",
+    )
+    sasl_ssl: bool = Field(
+        default=False,
+        title="SASL_SSL",
+        description="Encrypted connections and users with passwords. Fixed.",
+    )
+    sasl_plain: bool = Field(
+        default=False,
+        title="SASL/PLAIN",
+        description="Accept PLAIN beside SCRAM-SHA-512; only with SASL_SSL. Fixed.",
+    )
+    first_user: str | None = Field(
+        default=None,
+        title="First user",
+        description="Needed with SASL_SSL: 4 to 64 letters, digits, - and _, "
+        "the first one a letter.",
+    )
+    first_user_password: SecretReference = Field(
+        default=None,
+        title="First user's password",
+        description="A Secret block: 8 to 32 characters, three kinds of them. "
+        "Empty: a password is generated.",
+    )
+    manager_user: str | None = Field(
+        default=None,
+        title="Manager user",
+        description="Login of the web console; fixed. Recorded, not yet enforced.",
+    )
+    manager_password: SecretReference = Field(
+        default=None,
+        title="Manager password",
+        description="A Secret block. Recorded, not yet enforced.",
+    )
+    auto_create_topics: bool = Field(
+        default=False,
+        title="Automatic topic creation",
+        description="Topics appear when first used: 3 partitions, 3 replicas, 72 hours.",
+    )
+    tags: str = Field(
+        default="", title="Tags", description="key=value,key=value; at most 20 of them."
+    )
+    description: str = Field(default="", title="Description", description="Free text.")
+    enterprise_project: str = Field(
+        default="", title="Enterprise project", description="Name of a project, free text."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        check_instance_name(name)
+        return name
+
+    @field_validator("first_user", "manager_user", mode="before")
+    @classmethod
+    def _empty_is_none(cls, name: object) -> object:
+        return name or None
+
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, tags: str) -> str:
+        parse_tags(tags)
+        return tags
+
+    @model_validator(mode="after")
+    def _rules(self) -> CreateInstance:
+        flavor = FLAVORS[self.flavor]
+        check_brokers(self.brokers, flavor)
+        check_storage(self.storage_per_broker, self.brokers, flavor)
+        _check_zones(self.availability_zones, self.brokers)
+        _check_public_access(self.public_access)
+        _check_users(self)
+        _check_coming(self)
+        return self
+
+    def check_secrets(self, secrets: Mapping[str, str]) -> None:
+        """Refuses passwords that break SPEC 1.1."""
+        users = {"first_user_password": self.first_user, "manager_password": self.manager_user}
+        for field, password in secrets.items():
+            check_password(field, password, users[field])
+
+
+def check_brokers(brokers: int, flavor: Flavor) -> None:
+    """Refuses a number of brokers outside the flavor's range."""
+    if not flavor.min_brokers <= brokers <= flavor.max_brokers:
+        accepted = f"{flavor.name} has {flavor.min_brokers} to {flavor.max_brokers} brokers"
+        raise refusal("brokers", brokers, accepted)
+
+
+def check_storage(storage: int, brokers: int, flavor: Flavor) -> None:
+    """Refuses storage that is not a step of 100 GB, or whose total the flavor does not have."""
+    if storage < 100 or storage % 100:
+        raise refusal("storage_per_broker", storage, "at least 100 GB in steps of 100 are accepted")
+    total = storage * brokers
+    if not flavor.min_storage_gb <= total <= flavor.max_storage_gb:
+        raise refusal(
+            "storage_per_broker",
+            storage,
+            f"with {brokers} brokers the total is {total} GB; {flavor.name} has "
+            f"{flavor.min_storage_gb} to {flavor.max_storage_gb} GB in total",
+        )
+
+
+def _check_zones(zones: int, brokers: int) -> None:
+    if zones == 2:
+        raise refusal(
+            "availability_zones",
+            zones,
+            "1, or 3 and more are accepted: with 2 the ensemble of three ZooKeepers would not "
+            "survive the loss of the zone that has two of them",
+        )
+    if not 1 <= zones <= brokers:
+        raise refusal("availability_zones", zones, f"1, or 3 to {brokers} (the brokers) accepted")
+
+
+def _check_public_access(addresses: tuple[str, ...]) -> None:
+    for address in addresses:
+        try:
+            version = ip_address(address).version
+        except ValueError:
+            raise refusal("public_access", address, "IPv4 addresses are accepted") from None
+        if version != 4:
+            raise refusal("public_access", address, "an EIP must be an IPv4 address, not IPv6")
+
+
+def _check_users(request: CreateInstance) -> None:
+    if request.sasl_plain and not request.sasl_ssl:
+        raise refusal("sasl_plain", "on", "it needs sasl_ssl on as well")
+    if request.sasl_ssl and request.first_user is None:
+        raise Refused("first_user: with sasl_ssl on the name of the first user is required")
+    if not request.sasl_ssl and (request.first_user or request.first_user_password):
+        raise refusal("first_user", request.first_user or "", "users exist only with sasl_ssl on")
+    if request.manager_password and not request.manager_user:
+        raise Refused("manager_password: it needs manager_user as well")
+    for field, name in (("first_user", request.first_user), ("manager_user", request.manager_user)):
+        if name is not None:
+            check_user_name(field, name)
+
+
+def _check_coming(request: CreateInstance) -> None:
+    if not VERSIONS[request.version].available:
+        raise refusal(
+            "version", str(request.version), "it comes with a later release; 2.7 is accepted now"
+        )
+    if request.public_access:
+        raise refusal(
+            "public_access",
+            ",".join(request.public_access),
+            "public access comes with a later release; leave it empty now",
+        )
+
+
+def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
+    """The wish that a request means; `defaults` are the provider's: provider, network, ..."""
+    chosen = request.model_dump(
+        exclude={"plan_only", "approved_plan", "tags", *CreateInstance.secret_fields}
+    )
+    for field in ("network", "subnet", "security_group"):
+        chosen[field] = chosen[field] or defaults[field]
+    return Wish(**chosen, provider=defaults["provider"], tags=parse_tags(request.tags))
+
+
+def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
+    """The fields in which two wishes differ, in the order of the request."""
+    return tuple(
+        field for field in Wish.model_fields if getattr(asked, field) != getattr(present, field)
+    )

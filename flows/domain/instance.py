@@ -1,0 +1,158 @@
+"""The frozen picture of one Kafka cluster: what is wished and what was observed just now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from flows.domain.listeners import Listener, ListenerName, creation_listeners
+from flows.domain.wish import Wish
+
+ENSEMBLE = 3
+"""ZooKeeper nodes of an instance; they live on the machines of brokers 1 to 3."""
+
+
+class Status(StrEnum):
+    """The life of an instance (SPEC 1.2)."""
+
+    CREATING = "Creating"
+    RUNNING = "Running"
+    FAULTY = "Faulty"
+    RESTARTING = "Restarting"
+    CHANGING = "Changing"
+    CHANGE_FAILED = "Change failed"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+
+
+class UnitState(StrEnum):
+    """What systemd says of a unit on a host."""
+
+    ABSENT = "absent"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of an instance as the records and the provider know it."""
+
+    name: str
+    broker: int
+    generation: int
+    address: str
+    zone: str
+    host_key: str
+    data_device: str = "/dev/vdb"
+
+
+@dataclass(frozen=True)
+class HostState:
+    """What one SSH round trip told; `digests` is path -> SHA-256 of what is applied."""
+
+    owner: str | None = None
+    epoch: int = 0
+    zookeeper: UnitState = UnitState.ABSENT
+    kafka: UnitState = UnitState.ABSENT
+    kafka_started: float | None = None
+    started_generation: int = 0
+    distributions: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    disk_total_bytes: int = 0
+    disk_used_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Broker:
+    """One broker with its place, its machine and what was seen of it."""
+
+    id: int
+    zone: str
+    address: str | None = None
+    machine: Machine | None = None
+    host: HostState | None = None
+    registered: bool = False
+
+    @property
+    def has_zookeeper(self) -> bool:
+        """Whether a node of the ensemble shares its machine."""
+        return self.id <= ENSEMBLE
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance: its identity, its wish and the brokers as they were observed."""
+
+    id: str
+    organization: str
+    wish: Wish
+    status: Status
+    revision: int = 1
+    brokers: tuple[Broker, ...] = ()
+    controller: int | None = None
+    control_address: str = ""
+    client_network: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label people use; it can change, the id cannot."""
+        return self.wish.name
+
+    @property
+    def principal_broker(self) -> str:
+        """The subject of every broker, as Kafka prints it (RFC 2253)."""
+        return f"CN=broker,O={self.organization}"
+
+    @property
+    def principal_control(self) -> str:
+        """The subject of the product."""
+        return f"CN=control,O={self.organization}"
+
+    @property
+    def ensemble(self) -> tuple[Broker, ...]:
+        """The brokers whose machines carry ZooKeeper."""
+        return tuple(broker for broker in self.brokers if broker.has_zookeeper)
+
+    @property
+    def zookeeper_connect(self) -> str:
+        """`host:2181,...` of the ensemble, without the chroot."""
+        return ",".join(f"{broker.address}:2181" for broker in self.ensemble)
+
+    @property
+    def chroot(self) -> str:
+        """The instance's own root in ZooKeeper."""
+        return f"/{self.id}"
+
+    def listeners(self, broker: Broker) -> tuple[Listener, ...]:
+        """The listeners of a broker as they are wished."""
+        if broker.address is None:
+            return ()
+        return creation_listeners(broker.address, sasl_ssl=self.wish.sasl_ssl)
+
+    def addresses(self, name: ListenerName) -> str | None:
+        """`host:port,host:port` of a listener over all brokers, or None when it does not exist."""
+        found = [
+            listener.advertised
+            for broker in self.brokers
+            for listener in self.listeners(broker)
+            if listener.name is name
+        ]
+        return ",".join(found) or None
+
+
+def machine_name(instance_id: str, broker: int, generation: int) -> str:
+    """`<id>-<broker>-<generation>`; the generation rises with each replacement."""
+    return f"{instance_id}-{broker}-{generation}"
+
+
+def host_name(instance_id: str, broker: int) -> str:
+    """`<id>-<broker>`: the same for every machine that ever carries this broker."""
+    return f"{instance_id}-{broker}"
+
+
+def zone_of(broker: int, zones: tuple[str, ...]) -> str:
+    """Broker i lies in zone (i-1) mod zones."""
+    return zones[(broker - 1) % len(zones)]

@@ -1,0 +1,44 @@
+"""What is asked of a provider of machines, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MachineOrder:
+    """A machine to make; made once, however often it is asked for by its name."""
+
+    name: str
+    host_name: str
+    zone: str
+    vcpus: int
+    memory_gb: int
+    disk_gb: int
+    authorized_key: str
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a provider still has: effective MB of memory, GB of disk."""
+
+    memory_mb: int
+    disk_gb: int
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the preflight reads on a host in one round trip; `listening` are TCP ports in use."""
+
+    system: str
+    python: str
+    java: str
+    memory_mb: int
+    clock_offset_seconds: float
+    disk_gb: int
+    listening: tuple[int, ...]
+    resolves_itself: bool
+    owner: str | None
+    foreign_kafka: bool
+    foreign_drops: tuple[int, ...] = ()

@@ -1,0 +1,88 @@
+"""One operation as it is remembered (SPEC 1.8) and the trace it leaves (SPEC 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class OperationStatus(StrEnum):
+    """How an operation stands; `interrupted` is a running one without a living process."""
+
+    RUNNING = "running"
+    SUCCESSFUL = "successful"
+    FAILED = "failed"
+    REFUSED = "refused"
+    INTERRUPTED = "interrupted"
+
+
+class Door(StrEnum):
+    """How somebody came in."""
+
+    UI = "ui"
+    CLI = "cli"
+    SCHEDULE = "schedule"
+    CHAT = "chat"
+    PYTHON = "python"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The process that carries an operation out; enough to tell whether it still lives."""
+
+    id: str
+    link: str
+    boot: str
+    pid: int
+    started_ticks: int
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asked, through which door, carried out by which run."""
+
+    asked_by: str
+    door: Door
+    run: Run
+
+
+@dataclass(frozen=True)
+class OperationRow:
+    """One line of the history. `epoch` only rises; hosts refuse a lower one."""
+
+    epoch: int
+    operation: str
+    instance_id: str | None
+    instance_name: str
+    status: OperationStatus
+    caller: Caller
+    request: Mapping[str, Any]
+    started: datetime
+    finished: datetime | None = None
+    reason: str = ""
+    result: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Rating(StrEnum):
+    """The weight of a trace."""
+
+    NORMAL = "normal"
+    WARNING = "warning"
+    INCIDENT = "incident"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One line of the audit; `name` is the guide's (section 16.1)."""
+
+    name: str
+    who: str
+    door: str
+    resource: str
+    parameters: Mapping[str, Any]
+    result: str
+    rating: Rating = Rating.NORMAL

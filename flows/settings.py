@@ -1,0 +1,81 @@
+"""Where this control plane lives and listens; from `FLEET_HOME/settings.toml` and the environment.
+
+Every setting can be given as `FLEET_<NAME>`; the environment wins. Two checkouts run side by
+side when they differ in `home`, `prefect_port` and `lab`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings; paths are absolute, ports are TCP ports on loopback."""
+
+    home: Path
+    prefect_port: int = 4210
+    lab: str = "demo"
+    lab_root: Path = Path("/var/lib/kafka-fleet")
+    lab_network: str = "198.18.0.0/15"
+    cache: Path = Path("/var/cache/kafka-fleet")
+    database: str = ""
+    """URL of the records; empty: SQLite in `home`."""
+
+    @property
+    def secrets(self) -> Path:
+        """What the control plane needs to start: keys and logins (0700, files 0600)."""
+        return self.home / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per process of the control plane."""
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Process ids and sockets of what runs now."""
+        return self.home / "run"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the records."""
+        return self.database or f"sqlite:///{self.home / 'records.db'}"
+
+    @property
+    def prefect_api(self) -> str:
+        """The address of Prefect's API."""
+        return f"http://127.0.0.1:{self.prefect_port}/api"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process; an unknown or malformed one is a ValueError."""
+    home = Path(environment.get("FLEET_HOME", CHECKOUT / ".fleet")).absolute()
+    given: dict[str, Any] = {**_from_file(home / "settings.toml"), **_from(environment)}
+    given.pop("home", None)
+    return Settings(home=home, **{name: _typed(name, text) for name, text in given.items()})
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text()) if path.exists() else {}
+
+
+def _from(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {field.name for field in fields(Settings)}
+    pairs = {key.removeprefix("FLEET_").lower(): text for key, text in environment.items()
+             if key.startswith("FLEET_")}  # fmt: skip
+    return {name: text for name, text in pairs.items() if name in names}
+
+
+def _typed(name: str, value: Any) -> Any:
+    kinds = {field.name: str(field.type) for field in fields(Settings)}
+    if name not in kinds:
+        raise ValueError(f"settings: there is no setting {name}; known are {', '.join(kinds)}")
+    return {"int": int, "Path": Path}.get(kinds[name], str)(value)
