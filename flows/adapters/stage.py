@@ -1,0 +1,46 @@
+"""Where an operation is watched: its steps, its reports, its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Stage(Protocol):
+    """What a person follows while an operation runs; the Prefect door has one made of tasks."""
+
+    def step(self, title: str, work: Callable[[], T]) -> T:
+        """Does the work and shows it under its title, with its result."""
+        ...
+
+    def publish(self, key: str, markdown: str) -> None:
+        """A page that stays with the run; `key` is lower-case letters, digits and dashes."""
+        ...
+
+    def say(self, line: str) -> None:
+        """One line of the log."""
+        ...
+
+
+class PlainStage:
+    """No audience: the work is done, pages and lines are kept for whoever asks."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, str] = {}
+        self.lines: list[str] = []
+        self.titles: list[str] = []
+
+    def step(self, title: str, work: Callable[[], T]) -> T:
+        """Does the work."""
+        self.titles.append(title)
+        return work()
+
+    def publish(self, key: str, markdown: str) -> None:
+        """Keeps the newest page of a key."""
+        self.pages[key] = markdown
+
+    def say(self, line: str) -> None:
+        """Keeps the line."""
+        self.lines.append(line)
