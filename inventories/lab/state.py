@@ -1,0 +1,111 @@
+"""The lab's files: one JSON for the lab, one for its cloud, one per machine.
+
+Only what was asked for is written down. Whether a machine runs, which device its disk has or
+what is mounted is always asked from the kernel, since files lie after a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from inventories.lab.cloud import Cloud
+from inventories.lab.model import Factor, MachineRecord
+
+Model = TypeVar("Model", bound=BaseModel)
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class LabRecord(BaseModel):
+    """What a lab keeps from its first `up` until it is destroyed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slot: int
+    network: str
+    factor: Factor
+
+
+class MachineFiles:
+    """Where the files of one machine lie."""
+
+    def __init__(self, machines: Path, name: str) -> None:
+        self.directory = machines / name
+        self.record = self.directory / "machine.json"
+        self.upper = self.directory / "upper"
+        self.work = self.directory / "work"
+        self.root = self.directory / "root"
+        self.disk = self.directory / "data.img"
+        self.console = self.directory / "console.log"
+        self.lock = machines / f".{name}.lock"
+
+
+class LabFiles:
+    """Where the files of one lab lie, and how they are read and written."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.name = name
+        self.labs = root
+        self.directory = root / name
+        self.record = self.directory / "lab.json"
+        self.cloud = self.directory / "cloud.json"
+        self.up = self.directory / "up"
+        self.image = self.directory / "image"
+        self.lxcfs = self.directory / "lxcfs"
+        self.lxcfs_pid = self.directory / "lxcfs.pid"
+        self.machines = self.directory / "machines"
+
+    def machine(self, name: str) -> MachineFiles:
+        return MachineFiles(self.machines, name)
+
+    def machine_records(self) -> list[MachineRecord]:
+        """Every machine of the lab, by name."""
+        found = sorted(self.machines.glob("*/machine.json"))
+        records = (read(path, MachineRecord) for path in found)
+        return [record for record in records if record]
+
+    def labs_beside(self) -> dict[str, LabRecord]:
+        """The records of all labs under the same root, this one included."""
+        records = {path.parent.name: read(path, LabRecord) for path in self.labs.glob("*/lab.json")}
+        return {name: record for name, record in records.items() if record}
+
+    def read_cloud(self) -> Cloud:
+        return read(self.cloud, Cloud) or Cloud()
+
+    def is_up(self) -> bool:
+        """Whether `up` was finished since the host booted, and no `down` began."""
+        return self.up.exists() and self.up.read_text() == BOOT_ID.read_text()
+
+    def mark_up(self) -> None:
+        self.up.write_text(BOOT_ID.read_text())
+
+
+def read(path: Path, model: type[Model]) -> Model | None:
+    """The file's content, or None when there is no file."""
+    try:
+        return model.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def write(path: Path, value: BaseModel) -> None:
+    """The file holds the value; whoever reads meanwhile sees the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(value.model_dump_json(indent=2))
+    partial.rename(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process and thread at a time is within; the kernel frees it after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
