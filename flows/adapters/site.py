@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from flows.adapters.stage import Stage
 from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip, ZNode
 from flows.domain.instance import HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, Room
@@ -259,9 +260,10 @@ class Doors:
     secrets: Secrets
     processes: Processes
     distributions: Distributions
-    ansible: Callable[[str], Ansible]
-    """Ansible with the SSH key of an instance (its id)."""
+    ansible: Callable[[str, Callable[[str], None]], Ansible]
+    """Ansible with the SSH key of an instance (its id), telling each task's outcome in a line."""
     hosts: Callable[[str], Hosts]
+    """SSH with the key of an instance (its id)."""
     zookeeper: ZooKeeper
     kafka: Kafka
 
@@ -273,6 +275,7 @@ class Site:
     instance_id: str
     epoch: int
     caller: Caller
+    stage: Stage
     clock: Clock
     provider: Provider
     records: Records

@@ -1,0 +1,96 @@
+"""The host firewall of a broker (SPEC 2.1) as nftables text.
+
+A table of our own, policy accept: it only drops our ports from sources that are not allowed, and
+never says a word about port 22. The set `held` keeps a broker's client ports closed while the
+broker starts; its time-out opens them again when whoever closed them died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flows.domain.instance import Instance
+from flows.domain.listeners import (
+    CLIENT_LISTENERS,
+    ZOOKEEPER_CLIENT_PORT,
+    ZOOKEEPER_ELECTION_PORT,
+    ZOOKEEPER_PEER_PORT,
+    Listener,
+    ListenerName,
+)
+
+CROSS_PORT = 9011
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A port and the sources that may reach it (addresses or networks); none means nobody."""
+
+    port: int
+    sources: tuple[str, ...]
+
+
+def table_name(instance: Instance) -> str:
+    """The name of the instance's table on its hosts."""
+    return f"kafka_fleet_{instance.id}"
+
+
+def openings(instance: Instance) -> tuple[Opening, ...]:
+    """What is open to whom: the table of SPEC 2.1 for the listeners that exist."""
+    members = tuple(str(broker.address) for broker in instance.brokers)
+    product = (instance.control_address,)
+    clients = [_client_opening(instance, listener) for listener in _client_listeners(instance)]
+    return (
+        Opening(9090, members),
+        Opening(9091, product),
+        *clients,
+        Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product)),
+        Opening(ZOOKEEPER_PEER_PORT, members),
+        Opening(ZOOKEEPER_ELECTION_PORT, members),
+    )
+
+
+def ruleset(instance: Instance) -> str:
+    """The table as a file that `nft -f` loads in one transaction, whether it exists or not."""
+    table = table_name(instance)
+    found = openings(instance)
+    return "\n".join(
+        [
+            f"table inet {table} {{}}",
+            f"delete table inet {table}",
+            f"table inet {table} {{",
+            "  set held { type inet_service; flags timeout; }",
+            "  chain input {",
+            "    type filter hook input priority filter; policy accept;",
+            '    iifname "lo" accept',
+            f"    ip saddr != {instance.control_address} tcp dport @held reject with tcp reset",
+            *(f"    {rule}" for rule in _rules(found)),
+            "  }",
+            "}",
+            "",
+        ]
+    )
+
+
+def _client_listeners(instance: Instance) -> tuple[Listener, ...]:
+    first = instance.listeners(instance.brokers[0])
+    return tuple(listener for listener in first if listener.name in CLIENT_LISTENERS)
+
+
+def _client_opening(instance: Instance, listener: Listener) -> Opening:
+    # CROSS exists from the creation and stays closed until endpoints or DNAT are set.
+    if listener.name is ListenerName.CROSS:
+        return Opening(listener.port, ())
+    return Opening(listener.port, (instance.client_network, instance.control_address))
+
+
+def _rules(found: Iterable[Opening]) -> list[str]:
+    openings_ = list(found)
+    ports = ", ".join(str(opening.port) for opening in openings_)
+    rules = [f"meta nfproto ipv6 tcp dport {{ {ports} }} drop"]
+    for opening in openings_:
+        allowed = ", ".join(dict.fromkeys(opening.sources))
+        source = f"ip saddr != {{ {allowed} }} " if allowed else ""
+        rules.append(f"{source}tcp dport {opening.port} drop")
+    return rules

@@ -1,0 +1,24 @@
+"""Whether the provider has room for an instance, in numbers a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.domain.errors import Refused
+from flows.domain.machines import Room
+
+
+def check_room(needs: Sequence[Room], free: Room, provider: str) -> None:
+    """Refuses machines that do not fit, saying what is needed and what is there."""
+    memory = sum(need.memory_mb for need in needs)
+    disk = sum(need.disk_gb for need in needs)
+    if memory > free.memory_mb:
+        raise Refused(
+            f"brokers {len(needs)}: they need {memory} MB of memory together and {provider} has "
+            f"{free.memory_mb} MB free; choose fewer brokers or a smaller flavor"
+        )
+    if disk > free.disk_gb:
+        raise Refused(
+            f"storage_per_broker: {len(needs)} brokers need {disk} GB of disk together and "
+            f"{provider} has {free.disk_gb} GB free; choose less storage or fewer brokers"
+        )

@@ -1,0 +1,192 @@
+"""The configuration of a broker as data: what `server.properties` holds, key by key.
+
+Values are the defaults of SPEC 8 and the static settings that would cost a rolling restart
+if they were wrong at creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flows.domain import paths
+from flows.domain.host_secrets import HostSecrets, ListenerStores
+from flows.domain.instance import Broker, Instance
+from flows.domain.jvm import jvm
+from flows.domain.listeners import Listener, ListenerName, Protocol
+
+CIPHER_SUITES = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+)
+CONNECTIONS_PER_ADDRESS = 1_000
+UNLIMITED_PER_ADDRESS = 20_000
+
+PARAMETERS = {
+    "min.insync.replicas": "1",
+    "message.max.bytes": "10485760",
+    "unclean.leader.election.enable": "true",
+    "connections.max.idle.ms": "600000",
+    "log.retention.hours": "72",
+    "group.max.session.timeout.ms": "1800000",
+    "group.min.session.timeout.ms": "6000",
+    "default.replication.factor": "3",
+    "num.partitions": "3",
+    "offsets.retention.minutes": "20160",
+}
+"""The parameters of SPEC 8 with their defaults."""
+
+_SHORT_STALLS = {
+    # A follower that asks the new leader a moment too early sleeps the back-off: 1 s by default.
+    "replica.fetch.backoff.ms": "20",
+    # A fetch that left just before a leader moved sleeps its whole wait: 0.5 s by default.
+    "replica.fetch.wait.max.ms": "50",
+    # The product elects leaders itself, when the broker is warm.
+    "auto.leader.rebalance.enable": "false",
+    "controlled.shutdown.enable": "true",
+}
+_STATIC = {
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "log.retention.check.interval.ms": "60000",
+    "zookeeper.session.timeout.ms": "6000",
+    "zookeeper.connection.timeout.ms": "30000",
+    "zookeeper.set.acl": "true",
+    "allow.everyone.if.no.acl.found": "true",
+}
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+_PLAIN = f'kafkafleet.PlainUsersLoginModule required users="{paths.PLAIN_USERS}";'
+
+
+def server_properties(instance: Instance, broker: Broker, secrets: HostSecrets) -> dict[str, str]:
+    """Every key of a broker's configuration, in the order it is written."""
+    return {
+        **_identity(instance, broker),
+        **_listeners(instance, broker),
+        **_security(instance, secrets),
+        **_client_listeners(instance, broker),
+        **_stores(secrets),
+        **_connections(instance),
+        **PARAMETERS,
+        "auto.create.topics.enable": _flag(instance.wish.auto_create_topics),
+        **_STATIC,
+        **_SHORT_STALLS,
+        **_memory(instance),
+        **instance.wish.release.settings,
+    }
+
+
+def properties_text(properties: Mapping[str, str]) -> str:
+    """The file; a backslash is the only character of ours that needs escaping."""
+    lines = [f"{key}={value.replace(chr(92), chr(92) * 2)}" for key, value in properties.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _identity(instance: Instance, broker: Broker) -> dict[str, str]:
+    return {
+        "broker.id": str(broker.id),
+        "broker.rack": broker.zone,
+        "zookeeper.connect": f"{instance.zookeeper_connect}{instance.chroot}",
+        "log.dirs": paths.TOPICS,
+    }
+
+
+def _listeners(instance: Instance, broker: Broker) -> dict[str, str]:
+    found = instance.listeners(broker)
+    return {
+        "listeners": ",".join(f"{each.name}://{broker.address}:{each.port}" for each in found),
+        "advertised.listeners": ",".join(f"{each.name}://{each.advertised}" for each in found),
+        "listener.security.protocol.map": ",".join(
+            f"{each.name}:{each.protocol}" for each in found
+        ),
+        "inter.broker.listener.name": ListenerName.INTERNAL,
+        "listener.name.internal.ssl.client.auth": "required",
+        "listener.name.control.ssl.client.auth": "required",
+    }
+
+
+def _security(instance: Instance, secrets: HostSecrets) -> dict[str, str]:
+    release = instance.wish.release
+    supers = (instance.principal_broker, instance.principal_control)
+    return {
+        "authorizer.class.name": release.authorizer,
+        "super.users": ";".join(f"User:{principal}" for principal in supers),
+        "password.encoder.secret": secrets.encoder_secret,
+        "ssl.enabled.protocols": release.tls_protocols,
+        "ssl.cipher.suites": ",".join(CIPHER_SUITES),
+    }
+
+
+def _client_listeners(instance: Instance, broker: Broker) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for listener in instance.listeners(broker):
+        if listener.for_clients:
+            found |= _client_listener(instance, listener)
+    return found
+
+
+def _client_listener(instance: Instance, listener: Listener) -> dict[str, str]:
+    key = f"listener.name.{listener.name.lower()}"
+    found = {f"{key}.principal.builder.class": "kafkafleet.ListenerPrincipalBuilder"}
+    if instance.wish.release.limits_connections:
+        found[f"{key}.max.connections"] = str(instance.wish.flavor_row.connections)
+    if listener.protocol is Protocol.SASL_SSL:
+        found[f"{key}.sasl.enabled.mechanisms"] = ",".join(instance.wish.mechanisms)
+        found[f"{key}.scram-sha-512.sasl.jaas.config"] = _SCRAM
+        if instance.wish.sasl_plain:
+            found[f"{key}.plain.sasl.jaas.config"] = _PLAIN
+    return found
+
+
+def _stores(secrets: HostSecrets) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, stores in secrets.stores.items():
+        found |= _listener_stores(f"listener.name.{name.lower()}.ssl", stores)
+    return found
+
+
+def _listener_stores(key: str, stores: ListenerStores) -> dict[str, str]:
+    found = {
+        f"{key}.keystore.location": f"{paths.PRIVATE}/{stores.keystore.file_name}",
+        f"{key}.keystore.type": "PKCS12",
+        f"{key}.keystore.password": stores.keystore.password,
+        f"{key}.key.password": stores.keystore.password,
+    }
+    if stores.truststore is not None:
+        found |= {
+            f"{key}.truststore.location": f"{paths.PRIVATE}/{stores.truststore.file_name}",
+            f"{key}.truststore.type": "PKCS12",
+            f"{key}.truststore.password": stores.truststore.password,
+        }
+    return found
+
+
+def _connections(instance: Instance) -> dict[str, str]:
+    # The limit per address exists broker-wide only: the product and the other brokers must
+    # never be shut out by it.
+    known = [instance.control_address, *(str(broker.address) for broker in instance.brokers)]
+    overrides = ",".join(f"{address}:{UNLIMITED_PER_ADDRESS}" for address in known)
+    return {
+        "max.connections.per.ip": str(CONNECTIONS_PER_ADDRESS),
+        "max.connections.per.ip.overrides": overrides,
+    }
+
+
+def _memory(instance: Instance) -> dict[str, str]:
+    settings = jvm(instance.wish.provider, instance.wish.flavor_row.memory_gb)
+    if settings.cleaner_buffer_bytes is None:
+        return {}
+    return {
+        "log.cleaner.dedupe.buffer.size": str(settings.cleaner_buffer_bytes),
+        "background.threads": "2",
+    }
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
