@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, ClassVar
 
@@ -10,8 +11,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
+from flows.domain.instance import Broker, Instance, Status
 from flows.domain.names import check_instance_name, check_password, check_user_name
+from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import Request, read_secret_reference, split_list
+from flows.domain.room import check_room
 from flows.domain.tags import parse_tags
 from flows.domain.versions import VERSIONS, VersionName
 from flows.domain.wish import CapacityPolicy, DiskType, Wish
@@ -169,8 +173,8 @@ class CreateInstance(Request):
     def check_secrets(self, secrets: Mapping[str, str]) -> None:
         """Refuses passwords that break SPEC 1.1."""
         users = {"first_user_password": self.first_user, "manager_password": self.manager_user}
-        for field, password in secrets.items():
-            check_password(field, password, users[field])
+        for parameter, password in secrets.items():
+            check_password(parameter, password, users[parameter])
 
 
 def check_brokers(brokers: int, flavor: Flavor) -> None:
@@ -225,9 +229,10 @@ def _check_users(request: CreateInstance) -> None:
         raise refusal("first_user", request.first_user or "", "users exist only with sasl_ssl on")
     if request.manager_password and not request.manager_user:
         raise Refused("manager_password: it needs manager_user as well")
-    for field, name in (("first_user", request.first_user), ("manager_user", request.manager_user)):
+    for parameter in ("first_user", "manager_user"):
+        name = getattr(request, parameter)
         if name is not None:
-            check_user_name(field, name)
+            check_user_name(parameter, name)
 
 
 def _check_coming(request: CreateInstance) -> None:
@@ -248,8 +253,8 @@ def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
     chosen = request.model_dump(
         exclude={"plan_only", "approved_plan", "tags", *CreateInstance.secret_fields}
     )
-    for field in ("network", "subnet", "security_group"):
-        chosen[field] = chosen[field] or defaults[field]
+    for parameter in ("network", "subnet", "security_group"):
+        chosen[parameter] = chosen[parameter] or defaults[parameter]
     return Wish(**chosen, provider=defaults["provider"], tags=parse_tags(request.tags))
 
 
@@ -258,3 +263,55 @@ def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
     return tuple(
         field for field in Wish.model_fields if getattr(asked, field) != getattr(present, field)
     )
+
+
+@dataclass(frozen=True)
+class CreationPlan(Plan):
+    """What still has to be made of an instance; `instance` is it as it was seen."""
+
+    instance: Instance = field(kw_only=True)
+
+
+def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
+    """The steps that are left, broker by broker; Refused when the provider cannot carry them."""
+    title = f"Create instance {instance.name}"
+    if instance.status in (Status.RUNNING, Status.FAULTY):
+        return CreationPlan(title, instance=instance)
+    check_provider(instance)
+    steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))
+    proof = PlannedStep("instance", "prove it with produced and consumed messages", "proof")
+    return CreationPlan(title, (*steps, proof), _warnings(request), instance=instance)
+
+
+def check_provider(instance: Instance) -> None:
+    """Refuses what the provider of the machines cannot do, and machines that do not fit."""
+    around = instance.surroundings
+    if around is None:
+        return
+    for objection in around.objections:
+        raise Refused(objection)
+    if instance.wish.availability_zones > len(around.zones):
+        names = ", ".join(around.zones)
+        accepted = f"{around.provider} has {len(around.zones)} zones: {names}"
+        raise refusal("availability_zones", instance.wish.availability_zones, accepted)
+    missing = [broker for broker in instance.brokers if broker.machine is None]
+    check_room([around.need_per_machine] * len(missing), around.free, around.provider)
+
+
+def _broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
+    subject, wish = f"broker {broker.id}", instance.wish
+    if broker.machine is None:
+        size = f"{wish.flavor_row.vcpus} vCPUs, {wish.flavor_row.memory_gb} GB, "
+        words = f"make a machine in {broker.zone}: {size}{wish.storage_per_broker} GB of disk"
+        yield PlannedStep(subject, words, f"machine {wish.flavor} {wish.storage_per_broker}")
+    if not broker.registered:
+        role = " and ZooKeeper" if broker.has_zookeeper else ""
+        words = f"deliver and start Kafka {wish.release.release}{role}"
+        yield PlannedStep(subject, words, f"start {wish.release.distribution}")
+
+
+def _warnings(request: CreateInstance) -> tuple[str, ...]:
+    found = [f"capacity_policy {request.capacity_policy}: recorded, not yet enforced"]
+    if request.manager_user:
+        found.append("manager_user, manager_password: recorded, not yet enforced")
+    return tuple(found)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from flows.domain.listeners import Listener, ListenerName, creation_listeners
+from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 
 ENSEMBLE = 3
@@ -95,6 +96,7 @@ class Instance:
     controller: int | None = None
     control_address: str = ""
     client_network: str = ""
+    surroundings: Surroundings | None = None
 
     @property
     def name(self) -> str:

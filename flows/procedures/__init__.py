@@ -1,0 +1,1 @@
+"""What several chapters do alike: the operation itself, proofs, and later rolls and rewires."""

@@ -1,0 +1,236 @@
+"""One operation from the request to the record: everything that a flow does not have to say.
+
+`conduct` reads the request, finds its instance, makes the plan, takes the instance, lets the
+procedure carry the plan out and remembers the end, whatever it was:
+
+1. a request that breaks a rule is refused before anything is taken; the refusal leaves a row of
+   the history, a trace and a page;
+2. the running operation is the lock: a second one is refused, a dead one is taken over;
+3. the plan is made again once the instance is held, so it is always "what still differs";
+4. a failure closes the operation and sets the status; a killed process closes nothing, and the
+   next one that asks takes over where the observation says it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from flows.adapters.site import Doors, InstanceRow, Site
+from flows.adapters.stage import Stage
+from flows.domain.errors import EffectFailed, Refused, ServiceError, Superseded
+from flows.domain.instance import Instance, Status
+from flows.domain.operations import Caller, OperationStatus
+from flows.domain.plan import Plan
+from flows.domain.request import Request
+from flows.procedures.opening import open_site
+from flows.procedures.remembering import TraceNames, remember_end, remember_refusal, start_row
+from flows.procedures.reports import TimedStage, report_page
+from flows.steps.observation import observe
+
+R = TypeVar("R", bound=Request)
+P = TypeVar("P", bound=Plan)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The instance that a request is about; a new one is not in the records yet."""
+
+    row: InstanceRow
+    is_new: bool = False
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """The status of the instance while the operation runs and once it succeeded."""
+
+    during: Status
+    after: Status
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended well: what changed, in one sentence and as data."""
+
+    sentence: str
+    changed: bool
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation(Generic[R, P]):
+    """A request, a plan and a procedure under one stable name."""
+
+    name: str
+    title: str
+    request: type[R]
+    subject: Callable[[Doors, R], Subject]
+    plan: Callable[[Instance, R], P]
+    procedure: Callable[[Site, P], None]
+    statuses: Statuses
+    traces: TraceNames
+    run_words: str
+    give_up: Callable[[Site], Status]
+    """Called when the run gave up; answers the status in which the instance is left."""
+
+    @property
+    def description(self) -> str:
+        """What the operation does, for people."""
+        return (self.procedure.__doc__ or "").strip()
+
+    def run_name(self, raw: Mapping[str, Any]) -> str:
+        """What a run is called: `create instance demo`."""
+        return self.run_words.format_map(_Readable(raw))
+
+
+class _Readable(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return f"({key} missing)"
+
+
+def conduct(
+    operation: Operation[R, P],
+    doors: Doors,
+    raw: Mapping[str, Any],
+    caller: Caller,
+    stage: Stage,
+) -> Outcome:
+    """The wish in `raw` is fulfilled, or an error says why not and in which state things are."""
+    timed = TimedStage(stage, doors.clock)
+    try:
+        request, secrets = read(operation, doors, raw)
+        subject = operation.subject(doors, request)
+        plan = operation.plan(_look(doors, subject.row, caller, timed), request)
+        if request.plan_only or plan.empty:
+            return _only_show(operation, doors, subject, plan, (raw, caller, timed))
+        site = _take(operation, doors, subject, secrets, (raw, caller, timed))
+    except Refused as refused:
+        remember_refusal(doors, operation.name, operation.traces, (raw, caller), refused)
+        timed.publish("report", report_page(operation.title, "refused", str(refused), timed))
+        raise
+    return _carry_out(operation, site, subject.row, request)
+
+
+def read(
+    operation: Operation[R, P], doors: Doors, raw: Mapping[str, Any]
+) -> tuple[R, dict[str, str]]:
+    """The request and its secrets, both checked by every rule that needs no look at the world."""
+    request = operation.request.read(raw)
+    given = {name: getattr(request, name) for name in request.secret_fields}
+    secrets = {name: doors.secrets.resolve(ref) for name, ref in given.items() if ref}
+    request.check_secrets(secrets)
+    return request, secrets
+
+
+Context = tuple[Mapping[str, Any], Caller, TimedStage]
+
+
+def _look(doors: Doors, row: InstanceRow, caller: Caller, stage: TimedStage) -> Instance:
+    site = open_site(doors, row.id, epoch=0, caller=caller, stage=stage)
+    return stage.step("look at the instance and its provider", lambda: observe(site, row))
+
+
+def _only_show(
+    operation: Operation[R, P], doors: Doors, subject: Subject, plan: P, context: Context
+) -> Outcome:
+    raw, caller, stage = context
+    stage.publish("plan", plan.page())
+    name = subject.row.wish.name
+    words = "nothing to do" if plan.empty else f"plan {plan.digest} shown, nothing was changed"
+    outcome = Outcome(f"{operation.title} {name}: {words}", False, _result(subject.row, plan))
+    row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
+    doors.records.note(
+        replace(
+            row,
+            status=OperationStatus.SUCCESSFUL,
+            finished=doors.clock.now(),
+            reason=words,
+            result=outcome.result,
+        )
+    )
+    return outcome
+
+
+def _take(
+    operation: Operation[R, P],
+    doors: Doors,
+    subject: Subject,
+    secrets: Mapping[str, str],
+    context: Context,
+) -> Site:
+    """The operation holds the instance; its secrets lie in our store."""
+    raw, caller, stage = context
+    row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
+    if subject.is_new:
+        doors.records.add(subject.row)
+    held = doors.records.open(row)
+    for name, value in secrets.items():
+        doors.secrets.put(subject.row.id, name.replace("_", "-"), value)
+    return open_site(doors, subject.row.id, held.epoch, caller, stage)
+
+
+def _carry_out(operation: Operation[R, P], site: Site, row: InstanceRow, request: R) -> Outcome:
+    held = replace(row, status=operation.statuses.during)
+    try:
+        plan = operation.plan(observe(site, row), request)
+        _check_approval(request, plan)
+        site.records.set_status(row.id, operation.statuses.during)
+        site.stage.publish("plan", plan.page())
+        operation.procedure(site, plan)
+    except Superseded:
+        raise
+    except Refused as refused:
+        _end(operation, site, held, OperationStatus.REFUSED, str(refused))
+        raise
+    except Exception as error:
+        raise _failed(operation, site, held, error) from error
+    return _succeeded(operation, site, row, plan)
+
+
+def _succeeded(operation: Operation[R, P], site: Site, row: InstanceRow, plan: P) -> Outcome:
+    site.records.set_status(row.id, operation.statuses.after)
+    sentence = f"{operation.title} {row.wish.name}: done"
+    _end(operation, site, row, OperationStatus.SUCCESSFUL, sentence, _result(row, plan))
+    return Outcome(sentence, True, _result(row, plan))
+
+
+def _failed(
+    operation: Operation[R, P], site: Site, row: InstanceRow, error: Exception
+) -> ServiceError:
+    failure = error if isinstance(error, ServiceError) else _unexpected(error)
+    status = operation.give_up(site)
+    site.records.set_status(row.id, status, str(failure))
+    _end(operation, site, row, OperationStatus.FAILED, str(failure))
+    return failure
+
+
+def _unexpected(error: Exception) -> EffectFailed:
+    return EffectFailed(
+        f"an error that the product did not expect, {type(error).__name__}: {error}"
+    )
+
+
+def _end(
+    operation: Operation[R, P],
+    site: Site,
+    row: InstanceRow,
+    status: OperationStatus,
+    sentence: str,
+    result: Mapping[str, Any] | None = None,
+) -> None:
+    remember_end(site, operation.traces, row, status, sentence, result or {})
+    page = report_page(operation.title, status, sentence, site.stage)
+    site.stage.publish("report", page)
+
+
+def _check_approval(request: Request, plan: Plan) -> None:
+    if request.approved_plan and request.approved_plan != plan.digest:
+        raise Refused(
+            f'approved_plan "{request.approved_plan}": the plan is {plan.digest} now; '
+            "look at it with plan_only and approve that one"
+        )
+
+
+def _result(row: InstanceRow, plan: Plan) -> dict[str, Any]:
+    return {"instance": row.wish.name, "id": row.id, "plan": plan.digest}

@@ -1,0 +1,18 @@
+"""Doing one thing on every machine at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+AT_ONCE = 8
+
+
+def on_each(work: Callable[[A], B], subjects: Iterable[A]) -> list[B]:
+    """The results in the order of the subjects; the first failure is raised after all ended."""
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return [future.result() for future in [pool.submit(work, each) for each in subjects]]

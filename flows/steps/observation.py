@@ -1,0 +1,110 @@
+"""Looking: one call makes the frozen picture of an instance that plans are made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flows.adapters.site import Doors, InstanceRow, Site
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import (
+    Broker,
+    HostState,
+    Instance,
+    Machine,
+    host_name,
+    machine_name,
+    zone_of,
+)
+from flows.domain.machines import MachineOrder
+from flows.domain.surroundings import Surroundings
+from flows.domain.wish import Wish
+from flows.steps.hosts import on_each
+
+
+def observe(site: Site, row: InstanceRow) -> Instance:
+    """The instance as records, hosts, ZooKeeper and the provider show it now."""
+    instance = remembered(site, row)
+    machines = [broker.machine for broker in instance.brokers if broker.machine is not None]
+    states = dict(zip(machines, on_each(site.hosts.observe, machines), strict=True))
+    registered = _registered(site, instance) if machines else frozenset()
+    brokers = tuple(_seen(broker, states, registered) for broker in instance.brokers)
+    return replace(instance, brokers=brokers)
+
+
+def remembered(site: Site | Doors, row: InstanceRow) -> Instance:
+    """The instance as records and provider know it; nobody else was asked."""
+    machines = {machine.broker: machine for machine in site.records.machines(row.id)}
+    around = surroundings(site, row.wish)
+    zones = around.zones[: row.wish.availability_zones]
+    return Instance(
+        id=row.id,
+        organization=row.organization,
+        wish=row.wish,
+        status=row.status,
+        revision=row.revision,
+        brokers=tuple(
+            _placed(number, zones, machines.get(number))
+            for number in range(1, row.wish.brokers + 1)
+        ),
+        control_address=site.provider.control_address(),
+        client_network=site.provider.client_network(),
+        surroundings=around,
+    )
+
+
+def surroundings(site: Site | Doors, wish: Wish) -> Surroundings:
+    """What the provider says before anything is asked of it."""
+    provider = site.provider
+    return Surroundings(
+        provider=provider.name,
+        zones=provider.zones(),
+        free=provider.room(),
+        need_per_machine=provider.need(_any_order(wish)),
+        objections=provider.objections(wish),
+        keeps_machines=provider.keeps_machines,
+    )
+
+
+def machine_order(instance: Instance, broker: Broker, authorized_key: str) -> MachineOrder:
+    """The machine that a broker needs; the first one of its place."""
+    return replace(
+        _any_order(instance.wish),
+        name=machine_name(instance.id, broker.id, 1),
+        host_name=host_name(instance.id, broker.id),
+        zone=broker.zone,
+        authorized_key=authorized_key,
+    )
+
+
+def _any_order(wish: Wish) -> MachineOrder:
+    flavor = wish.flavor_row
+    return MachineOrder(
+        name="",
+        host_name="",
+        zone="",
+        vcpus=flavor.vcpus,
+        memory_gb=flavor.memory_gb,
+        disk_gb=wish.storage_per_broker,
+        authorized_key="",
+    )
+
+
+def _placed(number: int, zones: tuple[str, ...], machine: Machine | None) -> Broker:
+    zone = machine.zone if machine else zone_of(number, zones)
+    return Broker(number, zone, machine.address if machine else None, machine)
+
+
+def _seen(
+    broker: Broker, states: dict[Machine, HostState | None], registered: frozenset[int]
+) -> Broker:
+    if broker.machine is None:
+        return broker
+    return replace(broker, host=states[broker.machine], registered=broker.id in registered)
+
+
+def _registered(site: Site, instance: Instance) -> frozenset[int]:
+    # Before its ensemble serves nobody is registered; that is an answer, not a failure.
+    try:
+        return frozenset(site.zookeeper.registrations(instance))
+    except EffectFailed:
+        return frozenset()

@@ -1,0 +1,40 @@
+"""Waiting for a condition: always with a limit and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flows.adapters.site import Site
+from flows.domain.errors import EffectFailed, GateTimeout
+from flows.steps.step import step
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition with its name and limit; `reason` says what is missing, None when it is true."""
+
+    words: str
+    limit_seconds: float
+    reason: Callable[[Site], str | None]
+
+
+@step("wait until {gate.words}")
+def wait_for(site: Site, gate: Gate) -> None:
+    """The condition is true; GateTimeout says what was missing when the limit was reached."""
+    deadline = site.clock.monotonic() + gate.limit_seconds
+    while (reason := _reason(site, gate)) is not None:
+        if site.clock.monotonic() >= deadline:
+            limit = f"{gate.limit_seconds:.0f} s"
+            raise GateTimeout(f"waited {limit} until {gate.words}, in vain: {reason}")
+        site.clock.pause(POLL_SECONDS)
+
+
+def _reason(site: Site, gate: Gate) -> str | None:
+    # A door that does not answer yet is what we wait for, not a failure.
+    try:
+        return gate.reason(site)
+    except EffectFailed as failure:
+        return str(failure)
