@@ -1,0 +1,1 @@
+"""The chapter of instances (SPEC 1): one operation per file."""

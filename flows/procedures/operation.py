@@ -17,15 +17,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from flows.adapters.site import Doors, InstanceRow, Site
+from flows.adapters.site import Doors, InstanceRow, Secrets, Site
 from flows.adapters.stage import Stage
 from flows.domain.errors import EffectFailed, Refused, ServiceError, Superseded
 from flows.domain.instance import Instance, Status
 from flows.domain.operations import Caller, OperationStatus
 from flows.domain.plan import Plan
-from flows.domain.request import Request
+from flows.domain.request import Request, read_secret_reference
 from flows.procedures.opening import open_site
-from flows.procedures.remembering import TraceNames, remember_end, remember_refusal, start_row
+from flows.procedures.remembering import (
+    End,
+    TraceNames,
+    remember_acceptance,
+    remember_end,
+    remember_refusal,
+    start_row,
+)
 from flows.procedures.reports import TimedStage, report_page
 from flows.steps.observation import observe
 
@@ -107,9 +114,20 @@ def conduct(
         site = _take(operation, doors, subject, secrets, (raw, caller, timed))
     except Refused as refused:
         remember_refusal(doors, operation.name, operation.traces, (raw, caller), refused)
+        discard_references(doors.secrets, operation.request, raw)
         timed.publish("report", report_page(operation.title, "refused", str(refused), timed))
         raise
-    return _carry_out(operation, site, subject.row, request)
+    outcome = _carry_out(operation, site, subject.row, request)
+    discard_references(doors.secrets, operation.request, raw)
+    return outcome
+
+
+def discard_references(secrets: Secrets, request: type[Request], raw: Mapping[str, Any]) -> None:
+    """The blocks that a door made for this request alone are gone; other people's stay."""
+    for name in request.secret_fields:
+        reference = read_secret_reference(raw.get(name))
+        if isinstance(reference, str) and reference:
+            secrets.discard(reference)
 
 
 def read(
@@ -165,13 +183,13 @@ def _take(
     if subject.is_new:
         doors.records.add(subject.row)
     held = doors.records.open(row)
+    remember_acceptance(doors, operation.traces, held)
     for name, value in secrets.items():
         doors.secrets.put(subject.row.id, name.replace("_", "-"), value)
     return open_site(doors, subject.row.id, held.epoch, caller, stage)
 
 
 def _carry_out(operation: Operation[R, P], site: Site, row: InstanceRow, request: R) -> Outcome:
-    held = replace(row, status=operation.statuses.during)
     try:
         plan = operation.plan(observe(site, row), request)
         _check_approval(request, plan)
@@ -181,18 +199,19 @@ def _carry_out(operation: Operation[R, P], site: Site, row: InstanceRow, request
     except Superseded:
         raise
     except Refused as refused:
-        _end(operation, site, held, OperationStatus.REFUSED, str(refused))
+        _end(operation, site, row, End(OperationStatus.REFUSED, str(refused)))
         raise
     except Exception as error:
-        raise _failed(operation, site, held, error) from error
+        raise _failed(operation, site, row, error) from error
     return _succeeded(operation, site, row, plan)
 
 
 def _succeeded(operation: Operation[R, P], site: Site, row: InstanceRow, plan: P) -> Outcome:
     site.records.set_status(row.id, operation.statuses.after)
     sentence = f"{operation.title} {row.wish.name}: done"
-    _end(operation, site, row, OperationStatus.SUCCESSFUL, sentence, _result(row, plan))
-    return Outcome(sentence, True, _result(row, plan))
+    result = _result(row, plan)
+    _end(operation, site, row, End(OperationStatus.SUCCESSFUL, sentence, result))
+    return Outcome(sentence, True, result)
 
 
 def _failed(
@@ -201,26 +220,17 @@ def _failed(
     failure = error if isinstance(error, ServiceError) else _unexpected(error)
     status = operation.give_up(site)
     site.records.set_status(row.id, status, str(failure))
-    _end(operation, site, row, OperationStatus.FAILED, str(failure))
+    _end(operation, site, row, End(OperationStatus.FAILED, str(failure)))
     return failure
 
 
 def _unexpected(error: Exception) -> EffectFailed:
-    return EffectFailed(
-        f"an error that the product did not expect, {type(error).__name__}: {error}"
-    )
+    return EffectFailed(f"an error that nobody expected, {type(error).__name__}: {error}")
 
 
-def _end(
-    operation: Operation[R, P],
-    site: Site,
-    row: InstanceRow,
-    status: OperationStatus,
-    sentence: str,
-    result: Mapping[str, Any] | None = None,
-) -> None:
-    remember_end(site, operation.traces, row, status, sentence, result or {})
-    page = report_page(operation.title, status, sentence, site.stage)
+def _end(operation: Operation[R, P], site: Site, row: InstanceRow, end: End) -> None:
+    remember_end(site, operation.traces, row, end)
+    page = report_page(operation.title, end.status, end.sentence, site.stage)
     site.stage.publish("report", page)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,27 +64,49 @@ def remember_refusal(
             reason=str(refused),
         )
     )
-    doors.records.trace(_trace(traces.refused, caller, name, raw, str(refused), Rating.WARNING))
+    trace = Trace(traces.refused, caller.asked_by, caller.door, name, dict(raw), str(refused))
+    doors.records.trace(replace(trace, rating=Rating.WARNING))
 
 
-def remember_end(
-    site: Site,
-    traces: TraceNames,
-    row: InstanceRow,
-    status: OperationStatus,
-    sentence: str,
-    result: Mapping[str, Any],
-) -> None:
+def remember_acceptance(doors: Doors, traces: TraceNames, row: OperationRow) -> None:
+    """The audit says that the request was accepted, by its epoch."""
+    caller, accepted = row.caller, f"accepted as operation {row.epoch}"
+    doors.records.trace(
+        Trace(
+            traces.accepted,
+            caller.asked_by,
+            caller.door,
+            row.instance_name,
+            row.request,
+            accepted,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class End:
+    """How an operation ended: its status, one sentence, and what it made as data."""
+
+    status: OperationStatus
+    sentence: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+_RATINGS = {OperationStatus.SUCCESSFUL: Rating.NORMAL, OperationStatus.REFUSED: Rating.WARNING}
+
+
+def remember_end(site: Site, traces: TraceNames, row: InstanceRow, end: End) -> None:
     """The operation is closed and holds nothing; its end stands in the audit."""
     names = {OperationStatus.SUCCESSFUL: traces.done, OperationStatus.REFUSED: traces.refused}
-    ratings = {OperationStatus.SUCCESSFUL: Rating.NORMAL, OperationStatus.REFUSED: Rating.WARNING}
-    name = names.get(status, traces.failed)
-    rating = ratings.get(status, Rating.INCIDENT)
-    site.records.trace(_trace(name, site.caller, row.wish.name, {"id": row.id}, sentence, rating))
-    site.records.close(site.epoch, status, sentence, result)
-
-
-def _trace(
-    name: str, caller: Caller, resource: str, raw: Mapping[str, Any], result: str, rating: Rating
-) -> Trace:
-    return Trace(name, caller.asked_by, caller.door, resource, dict(raw), result, rating)
+    site.records.trace(
+        Trace(
+            name=names.get(end.status, traces.failed),
+            who=site.caller.asked_by,
+            door=site.caller.door,
+            resource=row.wish.name,
+            parameters={"id": row.id},
+            result=end.sentence,
+            rating=_RATINGS.get(end.status, Rating.INCIDENT),
+        )
+    )
+    site.records.close(site.epoch, end.status, end.sentence, end.result)

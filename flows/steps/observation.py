@@ -31,6 +31,14 @@ def observe(site: Site, row: InstanceRow) -> Instance:
     return replace(instance, brokers=brokers)
 
 
+def remembered_by_id(site: Site) -> Instance:
+    """The instance that this site belongs to, from records and provider alone."""
+    row = site.records.find(site.instance_id)
+    if row is None:
+        raise EffectFailed(f"instance {site.instance_id} is not in the records any more")
+    return remembered(site, row)
+
+
 def remembered(site: Site | Doors, row: InstanceRow) -> Instance:
     """The instance as records and provider know it; nobody else was asked."""
     machines = {machine.broker: machine for machine in site.records.machines(row.id)}

@@ -1,0 +1,71 @@
+"""create-instance: from a name to a running, secured, proved Kafka instance."""
+
+from __future__ import annotations
+
+from flows.adapters.site import Site
+from flows.domain.creation import CreateInstance, CreationPlan, plan_creation
+from flows.domain.errors import ServiceError
+from flows.domain.instance import Status
+from flows.instances.admission import new_or_same
+from flows.instances.removal import remove_instance
+from flows.procedures.operation import Operation, Statuses
+from flows.procedures.remembering import TraceNames
+from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
+from flows.steps.certificates import issue_certificates
+from flows.steps.delivery import deliver
+from flows.steps.distribution import unpack_distributions
+from flows.steps.ensemble import ensemble_serves, write_permissions_and_users
+from flows.steps.machines import machines_reachable, make_machines
+from flows.steps.preflight import check_hosts
+from flows.steps.proof import make_kafka_topics, prove
+from flows.steps.waiting import wait_for
+
+
+def carry_out(site: Site, plan: CreationPlan) -> None:
+    """Create a Kafka instance: machines, firewall, certificates, ZooKeeper, users, brokers, proof.
+
+    Safe to run again: a creation that was interrupted goes on where it stands. One that fails
+    removes what it made, frees the name and is kept in the list of failed creations.
+    """
+    instance = make_machines(site, plan.instance)
+    wait_for(site, machines_reachable(instance))
+    check_hosts(site, instance)
+    issue_certificates(site, instance)
+    unpack_distributions(site, instance)
+    deliver(site, instance)
+    wait_for(site, ensemble_serves(instance))
+    write_permissions_and_users(site, instance)
+    start_brokers(site, instance)
+    wait_for(site, brokers_registered(instance))
+    wait_for(site, metadata_complete(instance))
+    prove(site, instance)
+    make_kafka_topics(site, instance)
+
+
+def take_back(site: Site) -> Status:
+    """What a failed creation made is removed; a name whose removal failed too stays taken."""
+    try:
+        remove_instance(site)
+    except ServiceError as failure:
+        site.stage.say(f"the removal failed too: {failure}; delete-instance finishes it")
+        return Status.DELETING
+    return Status.DELETED
+
+
+create_instance = Operation(
+    name="create-instance",
+    title="Create instance",
+    request=CreateInstance,
+    subject=new_or_same,
+    plan=plan_creation,
+    procedure=carry_out,
+    statuses=Statuses(during=Status.CREATING, after=Status.RUNNING),
+    traces=TraceNames(
+        accepted="createDMSInstanceOrderSuccess",
+        refused="createDMSInstanceOrderFailure",
+        done="createDMSInstanceTaskSuccess",
+        failed="createDMSInstanceTaskFailure",
+    ),
+    run_words="create instance {name}",
+    give_up=take_back,
+)

@@ -1,0 +1,22 @@
+"""What is taken away with an instance, whether it is deleted or its creation failed."""
+
+from __future__ import annotations
+
+from flows.adapters.site import Site
+from flows.domain.instance import Instance
+from flows.steps.clean_hosts import clean_hosts
+from flows.steps.machines import remove_machines
+from flows.steps.observation import remembered_by_id
+from flows.steps.secrets import forget_secrets
+
+
+def remove_instance(site: Site) -> None:
+    """Machines, data, certificates and secrets of the instance are gone."""
+    remove(site, remembered_by_id(site))
+
+
+def remove(site: Site, instance: Instance) -> None:
+    """The same for an instance that was looked at already."""
+    clean_hosts(site, instance)
+    remove_machines(site, instance)
+    forget_secrets(site, instance)

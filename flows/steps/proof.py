@@ -1,0 +1,34 @@
+"""The proof: messages that went through the clients' listener of every broker and came back."""
+
+from __future__ import annotations
+
+from flows.adapters.site import Site
+from flows.domain.cluster import PROBE_TOPIC, RoundTrip
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Instance
+from flows.domain.product_topics import kafka_topics, probe_topic
+from flows.steps.step import step
+
+MESSAGES_PER_PARTITION = 3
+
+
+@step("prove it: produce and consume through every broker")
+def prove(site: Site, instance: Instance) -> RoundTrip:
+    """Every broker led a partition that took acks=all messages and gave them back."""
+    brokers = tuple(broker.id for broker in instance.brokers)
+    site.kafka.create_topic(instance, probe_topic(brokers))
+    trip = site.kafka.round_trip(instance, PROBE_TOPIC, MESSAGES_PER_PARTITION)
+    if trip.received != trip.sent:
+        raise EffectFailed(
+            f"proof: {trip.sent} messages were acknowledged and {trip.received} came back"
+        )
+    first = f"first acknowledged after {trip.seconds_to_first_ack:.1f} s"
+    site.stage.say(f"{trip.sent} messages produced and consumed, {first}")
+    return trip
+
+
+@step("make Kafka's own topics")
+def make_kafka_topics(site: Site, instance: Instance) -> None:
+    """Offsets and transactions have three replicas, two of them in sync, and no unclean leader."""
+    for topic in kafka_topics(tuple(broker.id for broker in instance.brokers)):
+        site.kafka.create_topic(instance, topic)
