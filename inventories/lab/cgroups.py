@@ -40,6 +40,10 @@ class Limits(BaseModel):
 class Cgroups(Protocol):
     """The power over a machine's processes, whatever the host's cgroup version."""
 
+    @property
+    def hidden_from_machine(self) -> bool:
+        """Whether the machine cannot see its own limits in its cgroup tree."""
+
     def create(self, path: str, limits: Limits) -> None:
         """The cgroup exists in every hierarchy, with its limits."""
 
@@ -48,6 +52,9 @@ class Cgroups(Protocol):
 
     def doors(self, path: str) -> list[Path]:
         """The files a process writes its id into to enter the cgroup in every hierarchy."""
+
+    def leaf(self, path: str) -> Path:
+        """The door of a cgroup without limits, where a process can wait and be killed."""
 
     def memory_used(self, path: str) -> int:
         """Bytes in use, page cache included; 0 when the cgroup does not exist."""
@@ -76,6 +83,10 @@ class _Tree:
 
     def doors(self, path: str) -> list[Path]:
         return [root / path / "cgroup.procs" for root in (*self._others, self._tree)]
+
+    def leaf(self, path: str) -> Path:
+        (self._tree / path).mkdir(parents=True, exist_ok=True)
+        return self._tree / path / "cgroup.procs"
 
     def processes(self, path: str) -> list[int]:
         found: list[int] = []
@@ -120,6 +131,8 @@ class _Tree:
 class HybridCgroups(_Tree):
     """cgroup v1 controllers beside the v2 tree at `unified`."""
 
+    hidden_from_machine = False
+
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
         hierarchies = ("systemd", "memory", "cpu", "cpuset", "cpuacct", "pids", "freezer")
@@ -160,6 +173,8 @@ class HybridCgroups(_Tree):
 
 class UnifiedCgroups(_Tree):
     """cgroup v2 below a directory that was delegated to the lab."""
+
+    hidden_from_machine = True
 
     def __init__(self, delegated: Path) -> None:
         self._delegated = delegated

@@ -1,170 +1,200 @@
-"""The lab's cloud: EIPs, endpoints, security groups and cut links as one nftables table.
+"""The verbs of the lab's cloud: EIPs, endpoints, security groups, cut links.
 
-The table is a pure function of a frozen state, and every change loads it anew in one
-transaction; so nothing depends on which elements were added or deleted before. Its name begins
-with `lab_`, which no machine's own table may, and so the gateway machine's tables stay apart.
+Each changes the state on file and loads the table that follows from it, under one lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Network
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from inventories.lab.addresses import AddressPlan
-from inventories.lab.commands import in_netns, run, works
+from inventories.lab.commands import in_netns, run
+from inventories.lab.errors import CommandFailed, LabRefused
 from inventories.lab.model import DEFAULT_GROUP, Rule
+from inventories.lab.network import NETNS
+from inventories.lab.ruleset import Cloud, default_rules, ruleset
+from inventories.lab.site import Site
+from inventories.lab.state import locked, write
 
-TABLE = "lab_cloud"
-OPEN_PORTS = ((2181, 2181), (2888, 2888), (3888, 3888), (9000, 9999))
-SSH = 22
-
-
-class Cloud(BaseModel):
-    """What the cloud is told: addresses are machines' LAN addresses unless said otherwise."""
-
-    model_config = ConfigDict(frozen=True)
-
-    eips: dict[IPv4Address, IPv4Address] = Field(default_factory=dict)
-    endpoints: dict[IPv4Address, IPv4Address] = Field(default_factory=dict)
-    groups: dict[str, tuple[Rule, ...]] = Field(default_factory=dict)
-    members: dict[IPv4Address, str] = Field(default_factory=dict)
-    cut: frozenset[IPv4Address] = frozenset()
-    pairs: frozenset[tuple[IPv4Address, IPv4Address]] = frozenset()
-
-    def group_of(self, address: IPv4Address) -> str:
-        return self.members.get(address, DEFAULT_GROUP)
+GROUP_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+Kind = Literal["eips", "endpoints"]
 
 
-def default_rules(plan: AddressPlan) -> tuple[Rule, ...]:
-    """Kafka's and ZooKeeper's ports, wide open for all of the lab's networks.
+def assign_eip(site: Site, eip: IPv4Address, machine: str) -> None:
+    """The EIP leads to the machine, and the machine's own connections leave as its first EIP.
 
-    What a host firewall drops can then be told from what the cloud drops.
+    An EIP of the gateway ends at the gateway, whose own rules say what becomes of it.
     """
-    sources = (plan.lan, plan.outside, plan.vpc, plan.endpoints)
-    return tuple(Rule(source=source, ports=OPEN_PORTS) for source in sources)
+    _assign(site, "eips", eip, machine)
 
 
-def ruleset(plan: AddressPlan, cloud: Cloud) -> str:
-    """The whole table as text for `nft -f`; loading it twice is loading it once."""
-    groups = {DEFAULT_GROUP: default_rules(plan), **cloud.groups}
-    body = [
-        *_map("eip_in", "ipv4_addr : ipv4_addr", _pairs(cloud.eips)),
-        *_map("eip_out", "ipv4_addr : ipv4_addr", _first_eips(cloud.eips)),
-        *_set("eip_owners", "ipv4_addr", map(str, sorted(set(cloud.eips.values())))),
-        *_map("endpoint", "ipv4_addr : ipv4_addr", _pairs(cloud.endpoints)),
-        *_set("cut", "ipv4_addr", map(str, sorted(cloud.cut))),
-        *_set("parted", "ipv4_addr . ipv4_addr", (f"{a} . {b}" for a, b in sorted(cloud.pairs))),
-        *(line for name in sorted(groups) for line in _group(name, groups[name])),
-        *_map("member", "ipv4_addr : verdict", _memberships(cloud, groups)),
-        *_nat_chains(plan),
-        *_filter_chains(plan),
-    ]
-    lines = "\n".join(f"    {line}" for line in body)
-    return f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n{lines}\n}}\n"
+def release_eip(site: Site, eip: IPv4Address) -> None:
+    """The EIP leads nowhere, and connections through it have ended."""
+    _release(site, "eips", eip)
 
 
-def apply(plan: AddressPlan, cloud: Cloud) -> None:
-    """The router's cloud table is exactly this state's."""
-    run(*in_netns(plan.router_netns, ("nft", "-f", "-")), stdin=ruleset(plan, cloud))
+def assign_endpoint(site: Site, address: IPv4Address, machine: str) -> None:
+    """VPC clients reach the machine at this address; the machine sees one address for them all."""
+    _assign(site, "endpoints", address, machine)
 
 
-def forget_connections(plan: AddressPlan, address: IPv4Address) -> None:
-    """Connections that were made to the address end, as when a cloud takes an EIP away."""
-    works(*in_netns(plan.router_netns, ("conntrack", "-D", "-d", str(address))))
+def release_endpoint(site: Site, address: IPv4Address) -> None:
+    """The endpoint address leads nowhere, and connections through it have ended."""
+    _release(site, "endpoints", address)
 
 
-def _map(name: str, kind: str, elements: Iterable[str]) -> list[str]:
-    return _collection("map", name, kind, elements)
+def owners(site: Site, kind: Kind) -> dict[IPv4Address, str]:
+    """The machine's name behind each assigned address."""
+    names = {record.address: record.spec.name for record in site.files.machine_records()}
+    assigned: dict[IPv4Address, IPv4Address] = getattr(site.files.read_cloud(), kind)
+    return {address: names[to] for address, to in sorted(assigned.items())}
 
 
-def _set(name: str, kind: str, elements: Iterable[str]) -> list[str]:
-    return _collection("set", name, kind, elements)
+def set_security_group(site: Site, group: str, rules: tuple[Rule, ...]) -> None:
+    """The group allows these connections to its machines and no others; SSH stays the host's."""
+    if not GROUP_NAME.fullmatch(group):
+        raise LabRefused(
+            f"security group {group!r} must be 1-32 lower-case letters, digits or hyphens"
+        )
+    with _changing(site) as cloud:
+        cloud.groups[group] = rules
 
 
-def _collection(what: str, name: str, kind: str, elements: Iterable[str]) -> list[str]:
-    listed = ", ".join(elements)
-    content = f" elements = {{ {listed} }};" if listed else ""
-    return [f"{what} {name} {{ type {kind};{content} }}"]
+def security_groups(site: Site) -> dict[str, tuple[Rule, ...]]:
+    """The rules of every group, the one that machines are in by default included."""
+    return {DEFAULT_GROUP: default_rules(site.plan), **site.files.read_cloud().groups}
 
 
-def _pairs(mapping: Mapping[IPv4Address, IPv4Address]) -> list[str]:
-    return [f"{key} : {mapping[key]}" for key in sorted(mapping)]
+def put_in_group(site: Site, machine: str, group: str) -> None:
+    """The machine is in this group and in no other."""
+    address = site.known(machine).address
+    with _changing(site) as cloud:
+        if group not in {DEFAULT_GROUP, *cloud.groups}:
+            known = ", ".join(sorted({DEFAULT_GROUP, *cloud.groups}))
+            raise LabRefused(f"security group {group!r} must be one of {known}")
+        cloud.members[address] = group
 
 
-def _first_eips(eips: Mapping[IPv4Address, IPv4Address]) -> list[str]:
-    """What a machine's own connections leave as: the lowest of its EIPs."""
-    first: dict[IPv4Address, IPv4Address] = {}
-    for eip in sorted(eips):
-        first.setdefault(eips[eip], eip)
-    return _pairs(first)
+def cut(site: Site, machine: str) -> None:
+    """Nothing reaches the machine and nothing leaves it; living connections stall too."""
+    address = site.known(machine).address
+    with _changing(site) as cloud:
+        cloud.cut.add(address)
 
 
-def _memberships(cloud: Cloud, groups: Mapping[str, object]) -> list[str]:
-    return [
-        f"{address} : goto {_chain(group)}"
-        for address, group in sorted(cloud.members.items())
-        if group in groups
-    ]
+def partition(site: Site, one: str, other: str) -> None:
+    """The two machines do not reach each other; all others reach both."""
+    a, b = site.known(one).address, site.known(other).address
+    with _changing(site) as cloud:
+        cloud.pairs |= {(a, b), (b, a)}
 
 
-def _chain(group: str) -> str:
-    return f"group_{group.replace('-', '_')}"
+def heal(site: Site, *machines: str) -> None:
+    """No cut or partition concerns the machines any more; without names, none at all."""
+    healed = {site.known(name).address for name in machines}
+    with _changing(site) as cloud:
+        _heal(cloud, healed or cloud.cut | {a for a, _ in cloud.pairs})
 
 
-def _group(name: str, rules: Iterable[Rule]) -> list[str]:
-    accepts = [
-        f"    ip saddr {rule.source} tcp dport {{ {_ports(rule)} }} accept"
-        for rule in rules
-        if rule.ports
-    ]
-    return [f"chain {_chain(name)} {{", *accepts, "}"]
+def forget_machine(site: Site, address: IPv4Address) -> None:
+    """The cloud knows nothing of a removed machine, so that its address is as new."""
+    owned = site.files.read_cloud().owned_by(address)
+    with _changing(site) as cloud:
+        for key in owned:
+            cloud.eips.pop(key, None)
+            cloud.endpoints.pop(key, None)
+        cloud.members.pop(address, None)
+        _heal(cloud, {address})
+    _end_connections(site, owned)
 
 
-def _ports(rule: Rule) -> str:
-    return ", ".join(f"{a}-{b}" if a != b else str(a) for a, b in sorted(rule.ports))
+def gateway_went_down(site: Site, address: IPv4Address) -> None:
+    """What the gateway translated is forgotten, since here its kernel outlives it."""
+    if address == site.plan.gateway:
+        _end_connections(site, site.files.read_cloud().owned_by(address))
 
 
-def _nat_chains(plan: AddressPlan) -> list[str]:
-    return [
-        "chain prerouting {",
-        "    type nat hook prerouting priority dstnat;",
-        '    iifname "vpc0" dnat ip to ip daddr map @endpoint',
-        "    dnat ip to ip daddr map @eip_in",
-        "}",
-        "chain postrouting {",
-        "    type nat hook postrouting priority srcnat;",
-        # A machine that calls an EIP, a peer's or its own, must be answered by way of the router.
-        f'    iifname "m*" oifname "m*" ct original ip daddr {plan.eips} ct status dnat masquerade',
-        f'    iifname "vpc0" ct original ip daddr {plan.endpoints} snat ip to '
-        f"{plan.endpoint_source}",
-        '    oifname "outside0" snat ip to ip saddr map @eip_out',
-        "}",
-    ]
+@contextmanager
+def _changing(site: Site) -> Iterator[Cloud]:
+    """The cloud's state to be changed; afterwards on file and in the kernel, or, after an
+    error, neither."""
+    with locked(site.files.cloud_lock):
+        cloud = site.files.read_cloud().model_copy(deep=True)
+        yield cloud
+        if (NETNS / site.plan.router_netns).exists():
+            _apply(site, cloud)
+        write(site.files.cloud, cloud)
 
 
-def _filter_chains(plan: AddressPlan) -> list[str]:
-    """Cut links come before established connections, so that these are cut as well."""
-    faults = [
-        "    ip saddr @cut drop",
-        "    ip daddr @cut drop",
-        "    ip saddr . ip daddr @parted drop",
-    ]
-    return [
-        "chain forward {",
-        "    type filter hook forward priority filter; policy drop;",
-        *faults,
-        "    ct state established,related accept",
-        '    iifname "host0" accept',
-        "    icmp type echo-request accept",
-        "    ip daddr vmap @member",
-        f"    ip daddr {plan.lan} jump {_chain(DEFAULT_GROUP)}",
-        '    iifname "m*" ip saddr @eip_owners oifname "outside0" accept',
-        "}",
-        "chain input {",
-        "    type filter hook input priority filter; policy accept;",
-        *faults,
-        f'    iifname != {{ "lo", "host0" }} tcp dport {SSH} drop',
-        "}",
-    ]
+def _apply(site: Site, cloud: Cloud) -> None:
+    router = site.plan.router_netns
+    run(*in_netns(router, ("nft", "-f", "-")), stdin=ruleset(site.plan, cloud))
+    wanted = {eip for eip, to in cloud.eips.items() if to == site.plan.gateway}
+    present = _gateway_eips(site)
+    for eip in wanted - present:
+        run("ip", "-netns", router, "addr", "add", f"{eip}/32", "dev", "lo")
+    for eip in present - wanted:
+        run("ip", "-netns", router, "addr", "del", f"{eip}/32", "dev", "lo")
+
+
+def _gateway_eips(site: Site) -> set[IPv4Address]:
+    listed = json.loads(run("ip", "-netns", site.plan.router_netns, "-json", "addr", "show", "lo"))
+    addresses = [entry["local"] for entry in listed[0]["addr_info"] if entry["family"] == "inet"]
+    return {IPv4Address(a) for a in addresses if IPv4Address(a) in site.plan.eips}
+
+
+def _assign(site: Site, kind: Kind, address: IPv4Address, machine: str) -> None:
+    to = _target(site, kind, machine)
+    _refuse_foreign_address(site, kind, address)
+    with _changing(site) as cloud:
+        assigned: dict[IPv4Address, IPv4Address] = getattr(cloud, kind)
+        if assigned.get(address, to) != to:
+            raise LabRefused(
+                f"{address} belongs to machine {owners(site, kind)[address]}: release it first"
+            )
+        assigned[address] = to
+
+
+def _release(site: Site, kind: Kind, address: IPv4Address) -> None:
+    with _changing(site) as cloud:
+        getattr(cloud, kind).pop(address, None)
+    _end_connections(site, [address])
+
+
+def _target(site: Site, kind: Kind, machine: str) -> IPv4Address:
+    record = site.known(machine)
+    allowed = ("lan", "gateway") if kind == "eips" else ("lan",)
+    if record.spec.place not in allowed:
+        raise LabRefused(
+            f"machine {machine} stands at {record.spec.place}, but {kind} lead to machines at "
+            f"{' or '.join(allowed)}"
+        )
+    return record.address
+
+
+def _refuse_foreign_address(site: Site, kind: Kind, address: IPv4Address) -> None:
+    network: IPv4Network = getattr(site.plan, kind)
+    reserved = {network.network_address, network.broadcast_address, site.plan.endpoint_source}
+    if address not in network or address in reserved:
+        raise LabRefused(f"{address} must be a free address of the lab's {kind}, {network}")
+
+
+def _heal(cloud: Cloud, addresses: set[IPv4Address]) -> None:
+    cloud.cut -= addresses
+    cloud.pairs = {(a, b) for a, b in cloud.pairs if not {a, b} & addresses}
+
+
+def _end_connections(site: Site, addresses: list[IPv4Address]) -> None:
+    if not (NETNS / site.plan.router_netns).exists():
+        return
+    for address in addresses:
+        argv = ("conntrack", "-D", "--orig-dst", str(address))
+        try:
+            run(*in_netns(site.plan.router_netns, argv))
+        except CommandFailed as failed:
+            if "0 flow entries" not in str(failed):
+                raise

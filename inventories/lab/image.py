@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inventories.lab.commands import run, works
+from inventories.lab import mounts
+from inventories.lab.commands import run
 from inventories.lab.errors import CommandFailed, LabError
+from inventories.lab.host import available_memory
 
 Say = Callable[[str], None]
 
@@ -169,15 +171,13 @@ def _workspace(cache: Path) -> Iterator[Path]:
     """A directory for one build, in memory where there is enough, gone afterwards."""
     _clear_old_workspaces(cache)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=cache))
-    in_memory = _available_memory() > 4 << 30 and works(
-        "mount", "-t", "tmpfs", "-o", "size=3g,mode=755", "lab-image", str(work)
-    )
+    if available_memory() > 4 << 30:
+        run("mount", "-t", "tmpfs", "-o", "size=3g,mode=755", "lab-image", str(work))
     try:
         yield work
     finally:
-        if in_memory:
-            run("umount", "--lazy", str(work))
-        shutil.rmtree(work, ignore_errors=True)
+        mounts.unmount_below(work)
+        mounts.erase(work)
 
 
 def _clear_old_workspaces(cache: Path) -> None:
@@ -185,22 +185,8 @@ def _clear_old_workspaces(cache: Path) -> None:
     for left in cache.glob("build-*"):
         if not left.is_dir():
             continue
-        for mount in _mounts_below(left):
-            run("umount", "--lazy", mount)
-        shutil.rmtree(left)
-
-
-def _mounts_below(directory: Path) -> list[str]:
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    inside = [p for p in points if p == str(directory) or p.startswith(f"{directory}/")]
-    return sorted(inside, key=len, reverse=True)
-
-
-def _available_memory() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+        mounts.unmount_below(left)
+        mounts.erase(left)
 
 
 def _bootstrap(tree: Path, apt_options: Path, say: Say) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from inventories.lab.commands import run, works
+from inventories.lab.errors import LabError
 
 
 def below(directory: Path) -> list[Path]:
@@ -27,6 +29,15 @@ def unmount_below(directory: Path) -> None:
     for point in below(directory):
         if not works("umount", str(point)):
             run("umount", "--lazy", str(point))
+
+
+def erase(directory: Path) -> None:
+    """The directory is gone. `LabError`, with nothing removed, while anything is mounted there."""
+    mounted = below(directory)
+    if mounted:
+        raise LabError(f"{directory} is not erased, since {mounted[0]} is still mounted")
+    if directory.exists():
+        shutil.rmtree(directory)
 
 
 def _mountinfo() -> list[str]:

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from inventories.lab.cloud import Cloud
 from inventories.lab.model import Factor, MachineRecord
+from inventories.lab.ruleset import Cloud
 
 Model = TypeVar("Model", bound=BaseModel)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -42,6 +42,8 @@ class MachineFiles:
         self.work = self.directory / "work"
         self.root = self.directory / "root"
         self.disk = self.directory / "data.img"
+        self.host_key = self.directory / "ssh_host_ed25519_key"
+        self.identified = self.directory / "identified"
         self.console = self.directory / "console.log"
         self.lock = machines / f".{name}.lock"
 
@@ -60,6 +62,9 @@ class LabFiles:
         self.lxcfs = self.directory / "lxcfs"
         self.lxcfs_pid = self.directory / "lxcfs.pid"
         self.machines = self.directory / "machines"
+        self.lock = root / f".{name}.lock"
+        self.cloud_lock = self.directory / ".cloud.lock"
+        self.address_lock = self.directory / ".addresses.lock"
 
     def machine(self, name: str) -> MachineFiles:
         return MachineFiles(self.machines, name)
@@ -106,6 +111,17 @@ def write(path: Path, value: BaseModel) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Only one process and thread at a time is within; the kernel frees it after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_still(path, lock.fileno()):
+                yield
+                return
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether the locked file is the one of that name: who held it before may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

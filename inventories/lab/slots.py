@@ -1,0 +1,73 @@
+"""Which slot of the address plan a lab owns on this host.
+
+Labs under one root find each other by their records; labs of other roots (a second checkout)
+by claims under /run, which go with the host's boot as everything they guard does.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from inventories.lab import network
+from inventories.lab.addresses import address_plan, collision, slots
+from inventories.lab.errors import LabRefused
+from inventories.lab.state import LabFiles, locked
+
+CLAIMS = Path("/run/kafka-fleet")
+
+
+def take(files: LabFiles, whole: str) -> int:
+    """Claim the lowest free slot of the network; `LabRefused` with the reason when none is."""
+    reasons: list[str] = []
+    with locked(CLAIMS / "lock"):
+        for slot in range(slots(IPv4Network(whole))):
+            reason = _obstacle(files, whole, slot)
+            if reason is None:
+                _claim_file(slot).write_text(str(files.directory))
+                return slot
+            reasons.append(reason)
+    because = reasons[0] if reasons else "it is smaller than /20"
+    raise LabRefused(f"network {whole} has no free slot for lab {files.name}: {because}")
+
+
+def keep(files: LabFiles, slot: int) -> None:
+    """The slot that the lab owns on file is its own on this host too; else `LabRefused`."""
+    with locked(CLAIMS / "lock"):
+        other = owner(slot)
+        if other not in (None, files.directory):
+            raise LabRefused(
+                f"slot {slot} of lab {files.name} is used by the lab at {other}: "
+                "destroy one of the two"
+            )
+        _claim_file(slot).write_text(str(files.directory))
+
+
+def give_back(files: LabFiles, slot: int) -> None:
+    """The lab claims the slot no longer."""
+    if owner(slot) == files.directory:
+        _claim_file(slot).unlink()
+
+
+def owner(slot: int) -> Path | None:
+    """The directory of the lab that claims the slot, unless that lab is gone."""
+    claim = _claim_file(slot)
+    if not claim.exists():
+        return None
+    directory = Path(claim.read_text())
+    return directory if (directory / "lab.json").exists() else None
+
+
+def _obstacle(files: LabFiles, whole: str, slot: int) -> str | None:
+    for name, record in files.labs_beside().items():
+        if (record.network, record.slot) == (whole, slot):
+            return f"slot {slot} belongs to lab {name}"
+    other = owner(slot)
+    if other:
+        return f"slot {slot} belongs to the lab at {other}"
+    plan = address_plan(whole, slot)
+    return collision(plan, network.host_routes(), network.host_resolvers())
+
+
+def _claim_file(slot: int) -> Path:
+    return CLAIMS / f"kf{slot}"
