@@ -8,7 +8,7 @@ from flows.domain.errors import ServiceError
 from flows.domain.instance import Status
 from flows.instances.admission import new_or_same
 from flows.instances.removal import remove_instance
-from flows.procedures.operation import Operation, Statuses
+from flows.procedures.operation import Life, Statuses, operation
 from flows.procedures.remembering import TraceNames
 from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
 from flows.steps.certificates import issue_certificates
@@ -21,7 +21,31 @@ from flows.steps.proof import make_kafka_topics, prove
 from flows.steps.waiting import wait_for
 
 
-def carry_out(site: Site, plan: CreationPlan) -> None:
+def take_back(site: Site) -> Status:
+    """What a failed creation made is removed; a name whose removal failed too stays taken."""
+    try:
+        remove_instance(site)
+    except ServiceError as failure:
+        site.stage.say(f"the removal failed too: {failure}; delete-instance finishes it")
+        return Status.DELETING
+    return Status.DELETED
+
+
+LIFE = Life(
+    subject=new_or_same,
+    statuses=Statuses(during=Status.CREATING, after=Status.RUNNING),
+    traces=TraceNames(
+        accepted="createDMSInstanceOrderSuccess",
+        refused="createDMSInstanceOrderFailure",
+        done="createDMSInstanceTaskSuccess",
+        failed="createDMSInstanceTaskFailure",
+    ),
+    give_up=take_back,
+)
+
+
+@operation(CreateInstance, plan=plan_creation, run_name="create instance {name}", life=LIFE)
+def create_instance(site: Site, plan: CreationPlan) -> None:
     """Create a Kafka instance: machines, firewall, certificates, ZooKeeper, users, brokers, proof.
 
     Safe to run again: a creation that was interrupted goes on where it stands. One that fails
@@ -40,32 +64,3 @@ def carry_out(site: Site, plan: CreationPlan) -> None:
     wait_for(site, metadata_complete(instance))
     prove(site, instance)
     make_kafka_topics(site, instance)
-
-
-def take_back(site: Site) -> Status:
-    """What a failed creation made is removed; a name whose removal failed too stays taken."""
-    try:
-        remove_instance(site)
-    except ServiceError as failure:
-        site.stage.say(f"the removal failed too: {failure}; delete-instance finishes it")
-        return Status.DELETING
-    return Status.DELETED
-
-
-create_instance = Operation(
-    name="create-instance",
-    title="Create instance",
-    request=CreateInstance,
-    subject=new_or_same,
-    plan=plan_creation,
-    procedure=carry_out,
-    statuses=Statuses(during=Status.CREATING, after=Status.RUNNING),
-    traces=TraceNames(
-        accepted="createDMSInstanceOrderSuccess",
-        refused="createDMSInstanceOrderFailure",
-        done="createDMSInstanceTaskSuccess",
-        failed="createDMSInstanceTaskFailure",
-    ),
-    run_words="create instance {name}",
-    give_up=take_back,
-)

@@ -7,17 +7,8 @@ from flows.domain.deletion import DeleteInstance, DeletionPlan, plan_deletion
 from flows.domain.instance import Status
 from flows.instances.admission import existing
 from flows.instances.removal import remove
-from flows.procedures.operation import Operation, Statuses
+from flows.procedures.operation import Life, Statuses, operation
 from flows.procedures.remembering import TraceNames
-
-
-def carry_out(site: Site, plan: DeletionPlan) -> None:
-    """Delete an instance with its data, machines, addresses, certificates and secrets.
-
-    Asks for the name of the instance as confirmation. Safe to run again: a deletion that was
-    interrupted goes on; an instance that only history knows is "nothing to do".
-    """
-    remove(site, plan.instance)
 
 
 def stay_deleting(site: Site) -> Status:
@@ -26,13 +17,8 @@ def stay_deleting(site: Site) -> Status:
     return Status.DELETING
 
 
-delete_instance = Operation(
-    name="delete-instance",
-    title="Delete instance",
-    request=DeleteInstance,
+LIFE = Life(
     subject=existing,
-    plan=plan_deletion,
-    procedure=carry_out,
     statuses=Statuses(during=Status.DELETING, after=Status.DELETED),
     traces=TraceNames(
         accepted="deleteDMSInstanceTaskAccepted",
@@ -40,6 +26,15 @@ delete_instance = Operation(
         done="deleteDMSInstanceTaskSuccess",
         failed="deleteDMSInstanceTaskFailure",
     ),
-    run_words="delete instance {instance}",
     give_up=stay_deleting,
 )
+
+
+@operation(DeleteInstance, plan=plan_deletion, run_name="delete instance {instance}", life=LIFE)
+def delete_instance(site: Site, plan: DeletionPlan) -> None:
+    """Delete an instance with its data, machines, addresses, certificates and secrets.
+
+    Asks for the name of the instance as confirmation. Safe to run again: a deletion that was
+    interrupted goes on; an instance that only history knows is "nothing to do".
+    """
+    remove(site, plan.instance)

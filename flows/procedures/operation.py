@@ -79,7 +79,6 @@ class Operation(Generic[R, P]):
     traces: TraceNames
     run_words: str
     give_up: Callable[[Site], Status]
-    """Called when the run gave up; answers the status in which the instance is left."""
 
     @property
     def description(self) -> str:
@@ -89,6 +88,43 @@ class Operation(Generic[R, P]):
     def run_name(self, raw: Mapping[str, Any]) -> str:
         """What a run is called: `create instance demo`."""
         return self.run_words.format_map(_Readable(raw))
+
+
+@dataclass(frozen=True)
+class Life:
+    """What an operation means for the life of its instance and for the audit.
+
+    `subject` finds the instance a request is about; `give_up` is called when a run gave up and
+    answers the status in which the instance is left.
+    """
+
+    subject: Callable[[Doors, Any], Subject]
+    statuses: Statuses
+    traces: TraceNames
+    give_up: Callable[[Site], Status]
+
+
+def operation(
+    request: type[R], *, plan: Callable[[Instance, R], P], run_name: str, life: Life
+) -> Callable[[Callable[[Site, P], None]], Operation[R, P]]:
+    """Makes a procedure an operation under the name of its function, in kebab case."""
+
+    def decorate(procedure: Callable[[Site, P], None]) -> Operation[R, P]:
+        name = procedure.__name__.replace("_", "-")
+        return Operation(
+            name=name,
+            title=name.replace("-", " ").capitalize(),
+            request=request,
+            subject=life.subject,
+            plan=plan,
+            procedure=procedure,
+            statuses=life.statuses,
+            traces=life.traces,
+            run_words=run_name,
+            give_up=life.give_up,
+        )
+
+    return decorate
 
 
 class _Readable(dict[str, Any]):
