@@ -52,22 +52,27 @@ class Distribution:
 
     def wanted(self) -> dict[str, str]:
         """Return the committed sums, or raise DistributionError when there are none."""
-        if not self.sums.exists():
-            raise DistributionError(
-                f"{self.name} has no SHA256SUMS yet: write it by"
-                f" `python -m distributions sums {self.name}` and commit it"
-            )
+        self._require_sums()
         return checksums.read(self.sums.read_text(), str(self.sums))
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits over everything that a tarball is made of.
 
-        They say which tarball is wanted without building it.
+        They say which tarball is wanted without building it. Raises DistributionError when there
+        are no committed sums.
         """
+        self._require_sums()
         whole = hashlib.sha256(_SHAPE.encode())
         for name, content in self._inputs():
             whole.update(f"{name}\0{len(content)}\0".encode() + content)
         return whole.hexdigest()[:16]
+
+    def _require_sums(self) -> None:
+        if not self.sums.exists():
+            raise DistributionError(
+                f"{self.name} has no SHA256SUMS yet: write it by"
+                f" `python -m distributions sums {self.name}` and commit it"
+            )
 
     def _inputs(self) -> Iterator[tuple[str, bytes]]:
         files = [self.pom, self.sums]

@@ -19,7 +19,7 @@ def copy_jars(pom: Path, libs: Path, repository: Path) -> None:
     """Copy the jars of the run-time scope of ``pom`` into ``libs``.
 
     ``repository`` is Maven's own cache. One run at a time may use it. Raises DistributionError
-    with Maven's first complaint.
+    with Maven's complaint.
     """
     command = [
         "mvn",
@@ -43,6 +43,7 @@ def copy_jars(pom: Path, libs: Path, repository: Path) -> None:
 
 
 def _complaint(output: str) -> str:
-    """Return the first error line of Maven's output, without what it says about itself."""
-    errors: list[str] = re.findall(r"^\[ERROR\] (.+)$", output, flags=re.MULTILINE)
-    return errors[0].removesuffix(" -> [Help 1]") if errors else output.strip()[-500:]
+    """Return Maven's error lines as one, up to where it begins to explain itself."""
+    errors, _, _ = output.partition("[ERROR] To see the full stack trace")
+    lines = (line.strip() for line in re.findall(r"^\[ERROR\](.+)$", errors, re.MULTILINE))
+    return " ".join(filter(None, lines)).replace(" -> [Help 1]", "") or output.strip()[-500:]

@@ -18,13 +18,13 @@ def pin(name: str, cache: Path, say: Say) -> None:
     before = distribution.wanted() if distribution.sums.exists() else {}
     with workspace(cache, say) as work:
         now = checksums.of_tree(resolve(distribution, work, say))
-    for line in _differences(before, now):
+    for line in differences(before, now):
         say(line)
     distribution.sums.write_text(checksums.write(now))
 
 
-def _differences(before: checksums.Sums, now: checksums.Sums) -> list[str]:
-    """Return one line per jar that differs, or one that says that none does."""
+def differences(before: checksums.Sums, now: checksums.Sums) -> list[str]:
+    """Return one line per jar that comes (+), goes (-) or differs (!), or that nothing differs."""
     signs = {
         jar: "-" if jar not in now else "+" if jar not in before else "!"
         for jar in sorted(before.keys() | now.keys())

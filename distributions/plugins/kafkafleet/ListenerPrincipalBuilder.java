@@ -103,7 +103,7 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
         try {
             return revoked.contains(serial);
         } catch (IOException e) {
-            throw refused(serial, "the list of revoked ones cannot be read: " + e, e);
+            throw refused(serial, "the list " + path + " cannot be read: " + e, e);
         }
     }
 
