@@ -42,6 +42,11 @@ class Provider(Protocol):
     keeps_machines: bool
     """Whether machines outlive an instance (own hosts) and so must be cleaned, not removed."""
 
+    @property
+    def words(self) -> str:
+        """What the provider is, for sentences: `the lab (...)`."""
+        ...
+
     def defaults(self) -> Mapping[str, str]:
         """The provider's `provider`, `network`, `subnet` and `security_group`."""
         ...
@@ -227,6 +232,9 @@ class Records(Protocol):
         ...
 
     def trace(self, trace: Trace) -> None: ...
+    def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
+        """The audit, oldest first; of one resource or of all."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def surroundings(site: Site | Doors, wish: Wish) -> Surroundings:
     """What the provider says before anything is asked of it."""
     provider = site.provider
     return Surroundings(
-        provider=provider.name,
+        provider=provider.words,
         zones=provider.zones(),
         free=provider.room(),
         need_per_machine=provider.need(_any_order(wish)),

@@ -1,0 +1,130 @@
+"""Machines of the embedded lab; own hosts and clouds implement the same protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import TypeVar
+
+from flows.domain.errors import EffectFailed, refusal
+from flows.domain.instance import Machine
+from flows.domain.machines import MachineOrder, Room
+from flows.domain.wish import Wish
+from inventories import lab as labs
+
+T = TypeVar("T")
+
+
+class LabProvider:
+    """Implements `Provider` with systemd-nspawn machines on this host."""
+
+    name = "lab"
+    keeps_machines = False
+
+    def __init__(self, lab: labs.Lab) -> None:
+        self._lab = lab
+
+    @property
+    def words(self) -> str:
+        """What this provider is and how it scales machines down, for sentences."""
+        factor = self._lab.factor
+        return (
+            f"the lab (which gives machines {factor.memory:.0%} of their flavor's memory and "
+            f"sets {factor.disk:.0%} of their disk aside)"
+        )
+
+    def defaults(self) -> Mapping[str, str]:
+        """The lab's only network, subnet and security group."""
+        return {
+            "provider": self.name,
+            "network": labs.Lab.network_name,
+            "subnet": labs.Lab.subnet_name,
+            "security_group": labs.Lab.security_group_name,
+        }
+
+    def objections(self, wish: Wish) -> tuple[str, ...]:
+        """What the lab cannot do of a wish, each by name."""
+        found = []
+        if wish.disk_encryption:
+            found.append(str(refusal("disk_encryption", "on", "the lab cannot encrypt disks; off")))
+        for field in ("network", "subnet", "security_group"):
+            only, asked = self.defaults()[field], getattr(wish, field)
+            if asked != only:
+                rule = f'the lab has only "{only}"'
+                found.append(str(refusal(field, asked, rule)))
+        return tuple(found)
+
+    def zones(self) -> tuple[str, ...]:
+        """Names of the lab's zones."""
+        return self._lab.zones
+
+    def room(self) -> Room:
+        """What the host really has left for machines."""
+        room = _asked(self._lab.room)
+        return Room(room.effective_memory_mb, room.effective_disk_gb)
+
+    def need(self, order: MachineOrder) -> Room:
+        """What one machine really takes, scaled by the lab's factor."""
+        factor = self._lab.factor
+        memory = round(order.memory_gb * 1024 * factor.memory)
+        return Room(memory, max(1, round(order.disk_gb * factor.disk)))
+
+    def control_address(self) -> str:
+        """The host's own address in the lab."""
+        return str(_asked(self._lab.status).host)
+
+    def client_network(self) -> str:
+        """The lab's LAN."""
+        return str(_asked(self._lab.status).lan)
+
+    def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
+        """All machines run; made in parallel."""
+        specs = [_spec(order) for order in orders]
+        return tuple(_machine(made) for made in _asked(lambda: self._lab.create_machines(specs)))
+
+    def exists(self, name: str) -> bool:
+        """Whether the lab knows a machine of this name."""
+        return self._lab.show(name) is not None
+
+    def running(self, name: str) -> bool:
+        """Whether the machine is up."""
+        found = self._lab.show(name)
+        return found is not None and found.running
+
+    def remove(self, names: Sequence[str]) -> None:
+        """None of the machines exists; their disks and addresses are free."""
+        for name in names:
+            _asked(lambda name=name: self._lab.remove(name))  # type: ignore[misc]
+
+
+def _spec(order: MachineOrder) -> labs.MachineSpec:
+    return labs.MachineSpec(
+        name=order.name,
+        address=IPv4Address(order.address) if order.address else None,
+        zone=order.zone,
+        vcpus=order.vcpus,
+        memory_mb=order.memory_gb * 1024,
+        disk_gb=order.disk_gb,
+        hostname=order.host_name,
+        authorized_key=order.authorized_key,
+    )
+
+
+def _machine(made: labs.Machine) -> Machine:
+    _, broker, generation = made.name.rsplit("-", 2)
+    return Machine(
+        name=made.name,
+        broker=int(broker),
+        generation=int(generation),
+        address=str(made.address),
+        zone=made.zone,
+        host_key=made.host_key,
+        data_device=made.data_device,
+    )
+
+
+def _asked(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except labs.LabError as error:
+        raise EffectFailed(f"lab: {error}") from error
