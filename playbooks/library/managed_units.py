@@ -1,0 +1,137 @@
+#!/usr/bin/python
+"""Ansible module: the systemd units of a host of an instance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
+from ansible.module_utils.kafka_fleet.commands import CommandFailed
+from ansible.module_utils.kafka_fleet.units import UnitFailed, Wished, bring, kill
+
+DOCUMENTATION = r"""
+module: managed_units
+short_description: systemd units of a host that belongs to one Kafka instance
+description:
+  - Enables, starts and stops units, and loads a unit anew whose file changed, in one call. A unit
+    that should run and runs is never restarted.
+  - Refuses a host that carries another instance's marker or was changed by a newer operation.
+options:
+  owner:
+    description: Id of the instance that the host belongs to.
+    type: str
+    required: true
+  epoch:
+    description: Number of the operation; a host refuses a lower one than it has seen.
+    type: int
+    required: true
+  state:
+    description: With V(absent) all delivered services are killed, stopped and disabled.
+    type: str
+    choices: [present, absent]
+    default: present
+  enabled:
+    description: Units that start with the host.
+    type: list
+    elements: str
+    default: []
+  loaded:
+    description: Unit -> the file it loads; reloaded when the file is not the one loaded last.
+    type: dict
+    default: {}
+  started:
+    description: Units that run.
+    type: list
+    elements: str
+    default: []
+  stopped:
+    description: Units that do not run. One that does not stop in time is a failure; never killed.
+    type: list
+    elements: str
+    default: []
+  generation:
+    description: Noted in C(started.json) in the state directory when a unit is really started.
+    type: int
+  limit:
+    description: Seconds that a start or stop may take.
+    type: int
+    default: 200
+  state_directory:
+    description: Where marker and epoch lie.
+    type: path
+    default: /etc/kafka-fleet
+author: kafka-fleet
+"""
+
+EXAMPLES = r"""
+- name: Stop the broker
+  managed_units: {owner: ab12cd34, epoch: 7, stopped: [kafka.service]}
+"""
+
+RETURN = r"""
+done:
+  description: What had to be done, in words.
+  type: list
+  elements: str
+  returned: success
+ours:
+  description: Whether the host carried our marker before.
+  type: bool
+  returned: success
+"""
+
+UNITS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS = {
+    "owner": {"type": "str", "required": True},
+    "epoch": {"type": "int", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "enabled": UNITS,
+    "loaded": {"type": "dict", "default": {}},
+    "started": UNITS,
+    "stopped": UNITS,
+    "generation": {"type": "int"},
+    "limit": {"type": "int", "default": 200},
+    "state_directory": {"type": "path", "default": "/etc/kafka-fleet"},
+}
+
+
+def main() -> None:
+    """Does what the options say and reports it to Ansible."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    options, check = module.params, module.check_mode
+    present = options["state"] == "present"
+    try:
+        ours = claim(
+            options["state_directory"],
+            options["owner"],
+            options["epoch"],
+            write=present and not check,
+        )
+        done = bring(_wished(options, check)) if present else _kill(options, ours, check)
+    except (ClaimRefused, CommandFailed, UnitFailed) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(done), done=done, ours=ours)
+
+
+def _wished(options: dict[str, Any], check: bool) -> Wished:
+    return Wished(
+        state=options["state_directory"],
+        enabled=tuple(options["enabled"]),
+        loaded=options["loaded"],
+        started=tuple(options["started"]),
+        stopped=tuple(options["stopped"]),
+        generation=options["generation"],
+        limit=float(options["limit"]),
+        check=check,
+    )
+
+
+def _kill(options: dict[str, Any], ours: bool, check: bool) -> list[str]:
+    if not ours:
+        return []
+    return ["kill all services"] if check else kill(options["state_directory"])
+
+
+if __name__ == "__main__":
+    main()
