@@ -6,7 +6,7 @@ from inventories.lab import host
 from inventories.lab.disks import GB
 from inventories.lab.model import Factor, MachineRecord, Room
 from inventories.lab.site import Site, site_of
-from inventories.lab.state import LabFiles
+from inventories.lab.state import LabFiles, lab_records
 
 MB = 1 << 20
 HOST_RESERVE = 512 * MB
@@ -19,7 +19,7 @@ def room(files: LabFiles, factor: Factor) -> Room:
     beyond what it uses now. A machine that is stopped keeps its promise.
     """
     memory, disk, addresses = host.available_memory() - HOST_RESERVE, _free_disk(files), 0
-    for name in files.labs_beside():
+    for name in lab_records(files.labs):
         site = site_of(LabFiles(files.labs, name))
         for record in site.files.machine_records():
             memory -= _promised_memory(site, record)

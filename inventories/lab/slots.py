@@ -12,23 +12,29 @@ from pathlib import Path
 from inventories.lab import network
 from inventories.lab.addresses import address_plan, collision, slots
 from inventories.lab.errors import LabRefused
-from inventories.lab.state import LabFiles, locked
+from inventories.lab.state import LabFiles, lab_records, locked
 
 CLAIMS = Path("/run/kafka-fleet")
 
 
 def take(files: LabFiles, whole: str) -> int:
     """Claim the lowest free slot of the network; `LabRefused` with the reason when none is."""
-    reasons: list[str] = []
     with locked(CLAIMS / "lock"):
-        for slot in range(slots(IPv4Network(whole))):
-            reason = _obstacle(files, whole, slot)
-            if reason is None:
-                _claim_file(slot).write_text(str(files.directory))
-                return slot
-            reasons.append(reason)
+        slot = first_free(files.labs, whole)
+        _claim_file(slot).write_text(str(files.directory))
+    return slot
+
+
+def first_free(labs: Path, whole: str) -> int:
+    """The lowest slot of the network that no lab has and that the host's own routes leave free."""
+    reasons: list[str] = []
+    for slot in range(slots(IPv4Network(whole))):
+        reason = _obstacle(labs, whole, slot)
+        if reason is None:
+            return slot
+        reasons.append(reason)
     because = reasons[0] if reasons else "it is smaller than /20"
-    raise LabRefused(f"network {whole} has no free slot for lab {files.name}: {because}")
+    raise LabRefused(f"network {whole} has no free slot for a lab: {because}")
 
 
 def keep(files: LabFiles, slot: int) -> None:
@@ -58,8 +64,8 @@ def owner(slot: int) -> Path | None:
     return directory if (directory / "lab.json").exists() else None
 
 
-def _obstacle(files: LabFiles, whole: str, slot: int) -> str | None:
-    for name, record in files.labs_beside().items():
+def _obstacle(labs: Path, whole: str, slot: int) -> str | None:
+    for name, record in lab_records(labs).items():
         if (record.network, record.slot) == (whole, slot):
             return f"slot {slot} belongs to lab {name}"
     other = owner(slot)

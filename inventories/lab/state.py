@@ -75,11 +75,6 @@ class LabFiles:
         records = (read(path, MachineRecord) for path in found)
         return [record for record in records if record]
 
-    def labs_beside(self) -> dict[str, LabRecord]:
-        """The records of all labs under the same root, this one included."""
-        records = {path.parent.name: read(path, LabRecord) for path in self.labs.glob("*/lab.json")}
-        return {name: record for name, record in records.items() if record}
-
     def read_cloud(self) -> Cloud:
         return read(self.cloud, Cloud) or Cloud()
 
@@ -89,6 +84,12 @@ class LabFiles:
 
     def mark_up(self) -> None:
         self.up.write_text(BOOT_ID.read_text())
+
+
+def lab_records(labs: Path) -> dict[str, LabRecord]:
+    """The records of all labs under a root, by name."""
+    records = {path.parent.name: read(path, LabRecord) for path in labs.glob("*/lab.json")}
+    return {name: record for name, record in records.items() if record}
 
 
 def read(path: Path, model: type[Model]) -> Model | None:
