@@ -1,0 +1,1 @@
+"""Answers without a run, from the records alone: plain functions, no Prefect, no look at hosts."""

@@ -1,0 +1,202 @@
+"""The tables of the control plane; a rule that can be a constraint is one.
+
+A change here needs a migration beside it: a test compares both, word by word.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    event,
+    text,
+)
+
+REVISION = "0001"
+"""The migration that these tables need; kept here so that a reader need not import Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, in UTC; SQLite has no time zones, so it is written and read as UTC there."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The same moment in UTC; a time without a zone is a ValueError."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The moment, always with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _number() -> Column[Any]:
+    """A key that only rises; SQLite numbers rows by itself in columns of the type INTEGER only."""
+    return Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True
+    )
+
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # A copy of the name in the current wish, for the index below.
+    Column("name", Text, nullable=False),
+    Column("organization", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Column("observed", JSON, nullable=False),
+)
+_living = text("status <> 'Deleted'")
+Index(
+    "one_living_instance_per_name",
+    instances.c.name,
+    unique=True,
+    sqlite_where=_living,
+    postgresql_where=_living,
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("instance_id", Text, ForeignKey("instances.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("wish", JSON, nullable=False),
+    # The operation that wished it; no foreign key, since old operations may be cleared away.
+    Column("operation", BigInteger),
+    Column("made", UtcDateTime, nullable=False),
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("instance_id", Text, ForeignKey("instances.id"), nullable=False, index=True),
+    Column("broker", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("host_key", Text, nullable=False),
+    Column("data_device", Text, nullable=False),
+    Column("gone", UtcDateTime),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    # The epoch: hosts refuse a lower one, so a number is never given twice.
+    _number(),
+    Column("operation", Text, nullable=False),
+    Column("instance_id", Text, index=True),
+    Column("instance_name", Text, nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    # Whether it keeps others away while it runs; plans and refusals do not.
+    Column("holds", Boolean, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("run_link", Text, nullable=False),
+    Column("run_boot", Text, nullable=False),
+    Column("run_pid", BigInteger, nullable=False),
+    Column("run_started_ticks", BigInteger, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("started", UtcDateTime, nullable=False),
+    Column("finished", UtcDateTime),
+    Column("reason", Text, nullable=False),
+    Column("result", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+_holding = text("status = 'running' AND holds")
+Index(
+    "one_holder_per_instance",
+    operations.c.instance_id,
+    unique=True,
+    sqlite_where=_holding,
+    postgresql_where=_holding,
+)
+# Two creations of one name at the same moment have two ids, and only the name in common.
+Index(
+    "one_holder_per_name",
+    operations.c.instance_name,
+    unique=True,
+    sqlite_where=_holding,
+    postgresql_where=_holding,
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    _number(),
+    Column("time", UtcDateTime, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("resource", Text, nullable=False, index=True),
+    Column("parameters", JSON, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("rating", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("instance_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("ciphertext", Text, nullable=False),
+)
+
+APPEND_ONLY = {
+    "sqlite": (
+        "CREATE TRIGGER traces_are_never_changed BEFORE UPDATE ON traces "
+        "BEGIN SELECT RAISE(ABORT, 'a trace is never changed'); END",
+        "CREATE TRIGGER traces_are_never_deleted BEFORE DELETE ON traces "
+        "BEGIN SELECT RAISE(ABORT, 'a trace is never deleted'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION traces_are_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'a trace is never changed or deleted'; END $$",
+        "CREATE TRIGGER traces_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON traces "
+        "FOR EACH STATEMENT EXECUTE FUNCTION traces_are_kept()",
+    ),
+}
+"""What makes `traces` append-only, by dialect."""
+
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(traces, "after_create", _ddl.execute_if(dialect=_dialect))

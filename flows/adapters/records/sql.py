@@ -1,0 +1,238 @@
+"""`Records` in a database: SQLite for one machine, PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, select, update
+
+from flows.adapters.records import lock
+from flows.adapters.records.engine import Collision, open_engine, reading, writing
+from flows.adapters.records.migrate import check_schema
+from flows.adapters.records.rows import (
+    instance_of,
+    instance_values,
+    machine_of,
+    machine_values,
+    operation_of,
+    trace_of,
+    trace_values,
+)
+from flows.adapters.records.schema import instances, machines, operations, revisions, traces
+from flows.adapters.site import Clock, InstanceRow, Processes
+from flows.domain.errors import EffectFailed, Superseded, refusal
+from flows.domain.instance import Machine, Status
+from flows.domain.operations import OperationRow, OperationStatus, Trace
+
+T = TypeVar("T")
+
+_LIVING = instances.c.status != Status.DELETED.value
+_WITH_WISH = select(instances, revisions.c.wish).join(
+    revisions,
+    and_(revisions.c.instance_id == instances.c.id, revisions.c.revision == instances.c.revision),
+)
+
+
+def open_records(url: str, processes: Processes, clock: Clock) -> SqlRecords:
+    """The records at a URL; EffectFailed when `fleet up` has not made or updated them."""
+    engine = open_engine(url)
+    check_schema(engine)
+    return SqlRecords(engine, processes, clock)
+
+
+class SqlRecords:
+    """What is remembered; each method is one transaction."""
+
+    def __init__(self, engine: Engine, processes: Processes, clock: Clock) -> None:
+        self._engine = engine
+        self._processes = processes
+        self._clock = clock
+
+    def find(self, name_or_id: str) -> InstanceRow | None:
+        """A living instance by name or id."""
+        return next(iter(self._instances(_LIVING, _called(name_or_id))), None)
+
+    def find_deleted(self, name_or_id: str) -> InstanceRow | None:
+        """The youngest deleted instance of that name or id."""
+        return next(iter(self._instances(~_LIVING, _called(name_or_id))), None)
+
+    def living(self) -> tuple[InstanceRow, ...]:
+        """Every instance that is not deleted, by name."""
+        return tuple(sorted(self._instances(_LIVING), key=lambda row: row.wish.name))
+
+    def add(self, row: InstanceRow) -> None:
+        """A new instance with its first wish, which the next operation to open it has made.
+
+        Refused when a living instance has the name, or any instance ever had it as its id.
+        """
+        self._settle(lambda connection: self._add(connection, row))
+
+    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
+        """The instance has this status; as `Deleted` its name is free again."""
+        self._change_instance(instance_id, status=status.value, reason=reason)
+
+    def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
+        """What was seen before is replaced by this."""
+        self._change_instance(instance_id, observed=dict(observed))
+
+    def machines(self, instance_id: str) -> tuple[Machine, ...]:
+        """The machines in use, by broker and generation."""
+        query = (
+            select(machines)
+            .where(machines.c.instance_id == instance_id, machines.c.gone.is_(None))
+            .order_by(machines.c.broker, machines.c.generation)
+        )
+        with reading(self._engine) as connection:
+            return tuple(machine_of(row) for row in connection.execute(query))
+
+    def keep_machine(self, instance_id: str, machine: Machine) -> None:
+        """The machine is remembered with what is known of it now."""
+        values = machine_values(instance_id, machine)
+        with writing(self._engine) as connection:
+            known = connection.execute(
+                update(machines).where(machines.c.name == machine.name).values(values)
+            )
+            if not known.rowcount:
+                connection.execute(insert(machines).values(values))
+
+    def forget_machines(self, instance_id: str) -> None:
+        """No machine of the instance is in use any more; their names stay known."""
+        used = and_(machines.c.instance_id == instance_id, machines.c.gone.is_(None))
+        with writing(self._engine) as connection:
+            connection.execute(update(machines).where(used).values(gone=self._clock.now()))
+
+    def open(self, row: OperationRow) -> OperationRow:
+        """The operation holds its instance, with an epoch that is higher than all before.
+
+        Refused, naming the living one, when another holds its id or its name. One whose process
+        is gone becomes `interrupted`.
+        """
+        now = self._clock.now()
+        return self._settle(lambda connection: lock.take(connection, row, self._processes, now))
+
+    def note(self, row: OperationRow) -> OperationRow:
+        """A line of the history that holds nothing: refused requests and plans."""
+        with writing(self._engine) as connection:
+            return lock.enter(connection, row, holds=False)
+
+    def holds(self, epoch: int) -> bool:
+        """Whether the operation still holds its instance."""
+        query = select(operations.c.number).where(operations.c.number == epoch, lock.HOLDING)
+        with reading(self._engine) as connection:
+            return connection.execute(query).first() is not None
+
+    def holder(self, instance_id: str) -> OperationRow | None:
+        """The living operation of an instance."""
+        query = select(operations).where(operations.c.instance_id == instance_id, lock.HOLDING)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        found = operation_of(row) if row else None
+        return found if found and self._processes.alive(found.caller.run) else None
+
+    def close(
+        self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
+    ) -> None:
+        """The operation has ended and holds nothing; Superseded when it had ended before."""
+        running = operations.c.status == OperationStatus.RUNNING.value
+        values = {"status": status.value, "reason": reason, "result": dict(result)}
+        with writing(self._engine) as connection:
+            closed = connection.execute(
+                update(operations)
+                .where(operations.c.number == epoch, running)
+                .values(**values, finished=self._clock.now())
+            )
+        if not closed.rowcount:
+            raise Superseded(f"operation {epoch}: it does not run any more; another took over")
+
+    def history(self, instance: str | None) -> tuple[OperationRow, ...]:
+        """Newest first; of one instance (name or id) or of all, refused creations too.
+
+        One that runs without a living process is shown as `interrupted`.
+        """
+        query = select(operations).order_by(operations.c.number.desc())
+        if instance is not None:
+            query = query.where(_about(instance))
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return tuple(self._as_it_stands(operation_of(row)) for row in rows)
+
+    def trace(self, trace: Trace) -> None:
+        """A line is added to the audit, at this moment."""
+        values = {**trace_values(trace), "time": self._clock.now()}
+        with writing(self._engine) as connection:
+            connection.execute(insert(traces).values(values))
+
+    def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
+        """The audit, oldest first; of one resource or of all."""
+        query = select(traces).order_by(traces.c.number)
+        if resource is not None:
+            query = query.where(traces.c.resource == resource)
+        with reading(self._engine) as connection:
+            return tuple(trace_of(row) for row in connection.execute(query))
+
+    def _instances(self, *conditions: ColumnElement[bool]) -> tuple[InstanceRow, ...]:
+        query = _WITH_WISH.where(*conditions).order_by(instances.c.created.desc())
+        with reading(self._engine) as connection:
+            return tuple(instance_of(row) for row in connection.execute(query))
+
+    def _add(self, connection: Connection, row: InstanceRow) -> None:
+        _check_label(connection, row)
+        connection.execute(insert(instances).values(instance_values(row)))
+        connection.execute(
+            insert(revisions).values(
+                instance_id=row.id,
+                revision=row.revision,
+                wish=row.wish.model_dump(mode="json"),
+                made=self._clock.now(),
+            )
+        )
+
+    def _change_instance(self, instance_id: str, **values: Any) -> None:
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                update(instances).where(instances.c.id == instance_id).values(**values)
+            )
+        if not changed.rowcount:
+            raise EffectFailed(f"records: there is no instance with the id {instance_id}")
+
+    def _as_it_stands(self, row: OperationRow) -> OperationRow:
+        if row.status is not OperationStatus.RUNNING or self._processes.alive(row.caller.run):
+            return row
+        return replace(row, status=OperationStatus.INTERRUPTED, reason=lock.PROCESS_GONE)
+
+    def _settle(self, work: Callable[[Connection], T]) -> T:
+        """Looks and writes; once more when another process wrote between the two.
+
+        Only where writers do not wait for each other (PostgreSQL); the second look finds what
+        the other one wrote.
+        """
+        try:
+            with writing(self._engine) as connection:
+                return work(connection)
+        except Collision:
+            with writing(self._engine) as connection:
+                return work(connection)
+
+
+def _called(name_or_id: str) -> ColumnElement[bool]:
+    return or_(instances.c.name == name_or_id, instances.c.id == name_or_id)
+
+
+def _about(instance: str) -> ColumnElement[bool]:
+    """Operations that name the instance, and those of instances that have the name now."""
+    ids = select(instances.c.id).where(_called(instance))
+    return or_(operations.c.instance_name == instance, operations.c.instance_id.in_(ids),
+               operations.c.instance_id == instance)  # fmt: skip
+
+
+def _check_label(connection: Connection, row: InstanceRow) -> None:
+    name = row.wish.name
+    taken = select(instances.c.id).where(_LIVING, instances.c.name == name)
+    holder = connection.scalar(taken)
+    if holder is not None:
+        raise refusal("name", name, f"the instance {holder} has it; choose another")
+    ids = select(instances.c.id).where(instances.c.id == name)
+    if connection.scalar(ids) is not None or row.id == name:
+        raise refusal("name", name, "it is the id of an instance; choose another")

@@ -1,0 +1,43 @@
+"""`fleet ls`: the living instances."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from flows.adapters.site import InstanceRow, Records
+
+
+class InstanceLine(TypedDict):
+    """One line of the list; storage is in GB over all brokers."""
+
+    name: str
+    id: str
+    status: str
+    reason: str
+    version: str
+    flavor: str
+    brokers: int
+    storage_gb: int
+    tags: dict[str, str]
+    created: str
+
+
+def instances(records: Records) -> tuple[InstanceLine, ...]:
+    """Every instance that is not deleted, by name."""
+    return tuple(_line(row) for row in records.living())
+
+
+def _line(row: InstanceRow) -> InstanceLine:
+    wish = row.wish
+    return InstanceLine(
+        name=wish.name,
+        id=row.id,
+        status=row.status.value,
+        reason=row.reason,
+        version=wish.version,
+        flavor=wish.flavor,
+        brokers=wish.brokers,
+        storage_gb=wish.storage_per_broker * wish.brokers,
+        tags=dict(wish.tags),
+        created=row.created.isoformat(),
+    )

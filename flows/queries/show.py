@@ -1,0 +1,222 @@
+"""`fleet show`: everything that is known of one instance, and what nobody enforces yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+from flows.adapters.records.observed import Observed, ObservedBroker
+from flows.adapters.records.picture import picture
+from flows.adapters.site import InstanceRow, Records
+from flows.domain.errors import Refused, refusal
+from flows.domain.instance import Broker, Instance
+from flows.domain.listeners import Listener, ListenerName
+from flows.domain.wish import Wish
+
+NOT_YET = "recorded, not yet enforced"
+
+
+class ConnectionView(TypedDict):
+    """A client listener of one broker; `open` tells whether clients are let in."""
+
+    listener: str
+    address: str
+    protocol: str
+    open: bool
+
+
+class StorageView(TypedDict):
+    """Bytes of data disks; None as long as nobody has looked."""
+
+    total_bytes: int
+    used_bytes: int
+    available_bytes: int
+
+
+class BrokerView(TypedDict):
+    """One broker; its address and zone are None until its machine is made."""
+
+    id: int
+    address: str | None
+    zone: str | None
+    machine: str | None
+    roles: list[str]
+    registered: bool | None
+    connections: list[ConnectionView]
+    storage: StorageView | None
+
+
+class BootstrapView(TypedDict):
+    """`host:port,host:port` for clients, or None where there is no way in."""
+
+    private: str | None
+    public: str | None
+    cross_network: str | None
+
+
+class CertificateView(TypedDict):
+    """What a certificate is for and when it expires."""
+
+    name: str
+    expires: str
+
+
+class InstanceView(TypedDict):
+    """The answer of `fleet show NAME --json`; names and their meaning stay as they are."""
+
+    name: str
+    id: str
+    status: str
+    reason: str
+    version: str
+    release: str
+    flavor: str
+    brokers: list[BrokerView]
+    bootstrap: BootstrapView
+    sasl_mechanisms: list[str]
+    manager_address: str | None
+    zones: list[str]
+    parameters: dict[str, Any]
+    notes: dict[str, str]
+    storage: StorageView | None
+    certificates: list[CertificateView]
+    revision: int
+    created: str
+    observed: str | None
+
+
+def show(records: Records, instance: str) -> InstanceView:
+    """The living instance of that name or id; Refused when there is none."""
+    row = _living(records, instance)
+    seen = Observed.read(row.observed)
+    drawn = picture(row, records.machines(row.id))
+    brokers = [_broker(drawn, broker, seen) for broker in drawn.brokers]
+    return InstanceView(
+        name=row.wish.name,
+        id=row.id,
+        status=row.status.value,
+        reason=row.reason,
+        version=row.wish.version,
+        release=row.wish.release.release,
+        flavor=row.wish.flavor,
+        brokers=brokers,
+        bootstrap=_bootstrap(drawn),
+        sasl_mechanisms=list(row.wish.mechanisms),
+        manager_address=None,
+        zones=sorted({broker.zone for broker in drawn.brokers if broker.zone}),
+        parameters=_parameters(row.wish),
+        notes=notes(row.wish),
+        storage=_sum([broker["storage"] for broker in brokers]),
+        certificates=_certificates(seen),
+        revision=row.revision,
+        created=row.created.isoformat(),
+        observed=seen.at.isoformat() if seen.at else None,
+    )
+
+
+def notes(wish: Wish) -> dict[str, str]:
+    """Parameters that are kept but have no effect, each with its sentence."""
+    told = dict.fromkeys(("capacity_policy", "manager_user", "manager_password"), NOT_YET)
+    return {"disk_type": f"recorded, not enforced by the {wish.provider}", **told}
+
+
+def _parameters(wish: Wish) -> dict[str, Any]:
+    told = wish.model_dump(mode="json", exclude={"start_generation"})
+    return {**told, "tags": dict(wish.tags)}
+
+
+def _living(records: Records, instance: str) -> InstanceRow:
+    row = records.find(instance)
+    if row is not None:
+        return row
+    if records.find_deleted(instance) is not None:
+        raise refusal("instance", instance, f"it is deleted; see `fleet history {instance}`")
+    names = ", ".join(one.wish.name for one in records.living()) or "none yet"
+    raise Refused(f'instance "{instance}": there is none of this name or id; there are: {names}')
+
+
+def _broker(instance: Instance, broker: Broker, seen: Observed) -> BrokerView:
+    observed = seen.brokers.get(broker.id)
+    return BrokerView(
+        id=broker.id,
+        address=broker.address,
+        zone=broker.zone or None,
+        machine=broker.machine.name if broker.machine else None,
+        roles=_roles(broker, seen),
+        registered=observed.registered if observed else None,
+        connections=[
+            _connection(broker, listener)
+            for listener in instance.listeners(broker)
+            if listener.for_clients
+        ],
+        storage=_storage(observed),
+    )
+
+
+def _roles(broker: Broker, seen: Observed) -> list[str]:
+    return [
+        role
+        for role, has_it in (
+            ("broker", True),
+            ("controller", broker.id == seen.controller),
+            ("zookeeper", broker.has_zookeeper),
+        )
+        if has_it
+    ]
+
+
+def _connection(broker: Broker, listener: Listener) -> ConnectionView:
+    return ConnectionView(
+        listener=listener.name.value,
+        address=listener.advertised,
+        protocol=listener.protocol.value,
+        open=_is_open(broker, listener),
+    )
+
+
+def _is_open(broker: Broker, listener: Listener) -> bool:
+    """CROSS is closed as long as it advertises the private address it was born with (SPEC 2.1)."""
+    return listener.name is not ListenerName.CROSS or listener.advertised_host != broker.address
+
+
+def _bootstrap(instance: Instance) -> BootstrapView:
+    return BootstrapView(
+        private=_open_addresses(instance, ListenerName.PRIVATE),
+        public=_open_addresses(instance, ListenerName.PUBLIC),
+        cross_network=_open_addresses(instance, ListenerName.CROSS),
+    )
+
+
+def _open_addresses(instance: Instance, name: ListenerName) -> str | None:
+    found = [
+        listener.advertised
+        for broker in instance.brokers
+        for listener in instance.listeners(broker)
+        if listener.name is name and _is_open(broker, listener)
+    ]
+    return ",".join(found) or None
+
+
+def _storage(observed: ObservedBroker | None) -> StorageView | None:
+    if observed is None or not observed.disk_total_bytes:
+        return None
+    total, used = observed.disk_total_bytes, observed.disk_used_bytes
+    return StorageView(total_bytes=total, used_bytes=used, available_bytes=total - used)
+
+
+def _sum(parts: Iterable[StorageView | None]) -> StorageView | None:
+    """All disks together, or None when one was not seen: half a sum would mislead."""
+    seen = list(parts)
+    known = [part for part in seen if part is not None]
+    if not known or len(known) < len(seen):
+        return None
+    return StorageView(
+        total_bytes=sum(part["total_bytes"] for part in known),
+        used_bytes=sum(part["used_bytes"] for part in known),
+        available_bytes=sum(part["available_bytes"] for part in known),
+    )
+
+
+def _certificates(seen: Observed) -> list[CertificateView]:
+    by_end = sorted(seen.certificates.items(), key=lambda item: (item[1], item[0]))
+    return [CertificateView(name=name, expires=end.isoformat()) for name, end in by_end]
