@@ -75,15 +75,15 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
         X509Certificate certificate = clientCertificate(session);
         BigInteger serial = certificate.getSerialNumber();
         if (isRevoked(serial)) {
-            throw refused(serial, "it is revoked", null);
+            throw refused(serial, "it is revoked");
         }
         List<String> names = commonNames(certificate);
         if (names.size() != 1) {
             String reason = "its subject has " + names.size() + " common names instead of one";
-            throw refused(serial, reason, null);
+            throw refused(serial, reason);
         }
         if (!PrincipalNames.mayBeClient(names.get(0))) {
-            throw refused(serial, "its common name is no user's: " + PrincipalNames.RULE, null);
+            throw refused(serial, "its common name is no user's: " + PrincipalNames.RULE);
         }
         return user(names.get(0));
     }
@@ -92,18 +92,18 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
         try {
             return (X509Certificate) session.getPeerCertificates()[0];
         } catch (SSLPeerUnverifiedException e) {
-            throw new SslAuthenticationException("the client has shown no certificate", e);
+            throw new SslAuthenticationException("the client has shown no certificate");
         }
     }
 
     private boolean isRevoked(BigInteger serial) {
         if (revoked == null) {
-            throw refused(serial, "the system property " + REVOKED_SERIALS + " is not set", null);
+            throw refused(serial, "the system property " + REVOKED_SERIALS + " is not set");
         }
         try {
             return revoked.contains(serial);
         } catch (IOException e) {
-            throw refused(serial, "the list " + path + " cannot be read: " + e, e);
+            throw refused(serial, "the list " + path + " cannot be read: " + e);
         }
     }
 
@@ -119,14 +119,17 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
                 }
             }
         } catch (NamingException e) {
-            throw refused(certificate.getSerialNumber(), "its subject cannot be read", e);
+            throw refused(certificate.getSerialNumber(), "its subject cannot be read: " + e);
         }
         return names;
     }
 
-    private static SslAuthenticationException refused(
-            BigInteger serial, String reason, Exception cause) {
-        return new SslAuthenticationException(
-                "client certificate " + serial.toString(16) + " is refused: " + reason, cause);
+    /**
+     * Returns a refusal without a cause: a refused client may come back twenty times a second, and
+     * Kafka would log the stack of the cause twice each time. It logs no stack of the refusal.
+     */
+    private static SslAuthenticationException refused(BigInteger serial, String reason) {
+        String certificate = "client certificate " + serial.toString(16);
+        return new SslAuthenticationException(certificate + " is refused: " + reason);
     }
 }

@@ -65,8 +65,8 @@ final class PlainUsersServer implements SaslServer {
         try {
             return users.accept(name, password.toCharArray());
         } catch (IOException e) {
-            LOG.error("nobody can log in by PLAIN: the file of users cannot be read", e);
-            throw new SaslAuthenticationException(FAILED + "the broker cannot read its users", e);
+            LOG.error("nobody can log in by PLAIN: its users cannot be read: {}", e.toString());
+            throw new SaslAuthenticationException(FAILED + "the broker cannot read its users");
         }
     }
 
