@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flows.adapters.site import Doors, InstanceRow, Secrets, Site
@@ -147,13 +148,14 @@ def conduct(
         plan = operation.plan(_look(doors, subject.row, caller, timed), request)
         if request.plan_only or plan.empty:
             return _only_show(operation, doors, subject, plan, (raw, caller, timed))
-        site = _take(operation, doors, subject, secrets, (raw, caller, timed))
+        site = _take(operation, doors, subject, (raw, caller, timed))
     except Refused as refused:
         remember_refusal(doors, operation.name, operation.traces, (raw, caller), refused)
         discard_references(doors.secrets, operation.request, raw)
         timed.publish("report", report_page(operation.title, "refused", str(refused), timed))
         raise
-    outcome = _carry_out(operation, site, subject.row, request)
+    asked = Asked(request, secrets, dict(raw))
+    outcome = _carry_out(operation, site, subject.row, asked)
     discard_references(doors.secrets, operation.request, raw)
     return outcome
 
@@ -175,6 +177,15 @@ def read(
     secrets = {name: doors.secrets.resolve(ref) for name, ref in given.items() if ref}
     request.check_secrets(secrets)
     return request, secrets
+
+
+@dataclass(frozen=True)
+class Asked(Generic[R]):
+    """A request that was admitted, with its secrets in clear and as it came in."""
+
+    request: R
+    secrets: Mapping[str, str] = field(repr=False)
+    raw: Mapping[str, Any]
 
 
 Context = tuple[Mapping[str, Any], Caller, TimedStage]
@@ -210,27 +221,22 @@ def _take(
     operation: Operation[R, P],
     doors: Doors,
     subject: Subject,
-    secrets: Mapping[str, str],
     context: Context,
 ) -> Site:
-    """The operation holds the instance; its secrets lie in our store."""
+    """The operation holds the instance, a new one stands in the records."""
     raw, caller, stage = context
     row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
     if subject.is_new:
         doors.records.add(subject.row)
     held = doors.records.open(row)
-    remember_acceptance(doors, operation.traces, held)
-    for name, value in secrets.items():
-        doors.secrets.put(subject.row.id, name.replace("_", "-"), value)
     return open_site(doors, subject.row.id, held.epoch, caller, stage)
 
 
-def _carry_out(operation: Operation[R, P], site: Site, row: InstanceRow, request: R) -> Outcome:
+def _carry_out(
+    operation: Operation[R, P], site: Site, row: InstanceRow, asked: Asked[R]
+) -> Outcome:
     try:
-        plan = operation.plan(observe(site, row), request)
-        _check_approval(request, plan)
-        site.records.set_status(row.id, operation.statuses.during)
-        site.stage.publish("plan", plan.page())
+        plan = _begin(operation, site, row, asked)
         operation.procedure(site, plan)
     except Superseded:
         raise
@@ -240,6 +246,18 @@ def _carry_out(operation: Operation[R, P], site: Site, row: InstanceRow, request
     except Exception as error:
         raise _failed(operation, site, row, error) from error
     return _succeeded(operation, site, row, plan)
+
+
+def _begin(operation: Operation[R, P], site: Site, row: InstanceRow, asked: Asked[R]) -> P:
+    """The plan of what still differs, now that nobody else can change the instance."""
+    plan = operation.plan(observe(site, row), asked.request)
+    _check_approval(asked.request, plan)
+    remember_acceptance(site, operation.traces, row, asked.raw)
+    site.records.set_status(row.id, operation.statuses.during)
+    for name, value in asked.secrets.items():
+        site.secrets.keep(row.id, name.replace("_", "-"), partial(str, value))
+    site.stage.publish("plan", plan.page())
+    return plan
 
 
 def _succeeded(operation: Operation[R, P], site: Site, row: InstanceRow, plan: P) -> Outcome:

@@ -68,18 +68,13 @@ def remember_refusal(
     doors.records.trace(replace(trace, rating=Rating.WARNING))
 
 
-def remember_acceptance(doors: Doors, traces: TraceNames, row: OperationRow) -> None:
-    """The audit says that the request was accepted, by its epoch."""
-    caller, accepted = row.caller, f"accepted as operation {row.epoch}"
-    doors.records.trace(
-        Trace(
-            traces.accepted,
-            caller.asked_by,
-            caller.door,
-            row.instance_name,
-            row.request,
-            accepted,
-        )
+def remember_acceptance(
+    site: Site, traces: TraceNames, row: InstanceRow, raw: Mapping[str, Any]
+) -> None:
+    """The audit says that the request was accepted, and as which operation."""
+    caller, accepted = site.caller, f"accepted as operation {site.epoch}"
+    site.records.trace(
+        Trace(traces.accepted, caller.asked_by, caller.door, row.wish.name, raw, accepted)
     )
 
 

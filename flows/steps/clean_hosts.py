@@ -15,7 +15,10 @@ def clean_hosts(site: Site, instance: Instance) -> None:
     """Hosts that stay are clean, seen by looking; machines that are removed need no cleaning."""
     if not site.provider.keeps_machines:
         return
-    machines = machines_of(instance)
+    # A machine that was given back already, by a run that was interrupted, is not ours to touch.
+    machines = tuple(
+        machine for machine in machines_of(instance) if site.provider.exists(machine.name)
+    )
     owner = {machine.name: {"host_owner": instance.id} for machine in machines}
     site.ansible.play(Play("clean_host.yml", machines, site.epoch, owner, {}))
     states = on_each(site.hosts.observe, machines)

@@ -1,0 +1,126 @@
+"""Killed or failed at every single effect, a second run finishes (DESIGN 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Status, UnitState
+from flows.domain.operations import OperationStatus
+from flows.instances.create_instance import create_instance
+from flows.instances.delete_instance import delete_instance
+from flows.procedures.operation import Operation
+from tests.world.effects import Killed, Trouble
+from tests.world.world import World
+
+DEMO = {"name": "demo", "sasl_ssl": True, "sasl_plain": True, "first_user": "alice"}
+GOODBYE = {"instance": "demo", "confirm": "demo"}
+
+
+def created() -> World:
+    world = World()
+    world.ask(create_instance, DEMO)
+    world.effects.log.clear()
+    return world
+
+
+def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
+    world.ask(operation, wish)
+    return len(world.effects.log)
+
+
+CREATION_EFFECTS = effects_of(World(), create_instance, DEMO)
+RECORDING_THE_END = 3
+"""Status, trace and row: the creation itself has succeeded by then."""
+DELETION_EFFECTS = effects_of(created(), delete_instance, GOODBYE)
+
+
+def troubled(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> None:
+    """The first run, which ends badly; then the trouble is over."""
+    with pytest.raises((EffectFailed, Killed)):
+        world.ask(operation, wish)
+    world.effects.heal()
+
+
+def living_holder(world: World, instance_id: str) -> bool:
+    """Whether an operation with a living process holds the instance."""
+    holder = world.records.holder(instance_id)
+    return holder is not None and world.processes.alive(holder.caller.run)
+
+
+def assert_whole(world: World) -> None:
+    """Exactly one running instance, every broker started exactly once for it."""
+    (row,) = world.records.living()
+    assert row.status is Status.RUNNING
+    hosts = world.provider.hosts
+    assert len(hosts) == 3
+    assert all(host.kafka is UnitState.ACTIVE for host in hosts.values())
+    assert all(host.kafka_starts == 1 for host in hosts.values())
+    assert not living_holder(world, row.id)
+
+
+def assert_gone(world: World) -> None:
+    """Nothing is left but history."""
+    assert world.records.living() == ()
+    assert world.provider.hosts == {}
+    assert world.secrets.kept == {}
+    assert not any(living_holder(world, instance) for instance in world.records.rows)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("at", range(CREATION_EFFECTS))
+def test_a_creation_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
+    world = World()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    troubled(world, create_instance, DEMO)
+
+    world.ask(create_instance, DEMO, who="grace")
+    assert_whole(world)
+
+    third = world.ask(create_instance, DEMO)
+    assert not third.changed
+    assert "nothing to do" in third.sentence
+
+
+@pytest.mark.parametrize("trouble", [Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER])
+@pytest.mark.parametrize("at", range(CREATION_EFFECTS))
+def test_a_killed_creation_can_be_deleted_by_anybody(at: int, trouble: Trouble) -> None:
+    world = World()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    troubled(world, create_instance, DEMO)
+
+    if world.records.find("demo"):
+        world.ask(delete_instance, GOODBYE, who="grace")
+    assert_gone(world)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("at", range(DELETION_EFFECTS))
+@pytest.mark.parametrize("keeps_machines", [False, True])
+def test_a_deletion_is_finished_by_the_next_run(
+    at: int, trouble: Trouble, keeps_machines: bool
+) -> None:
+    world = created()
+    world.provider.keeps_machines = keeps_machines
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    troubled(world, delete_instance, GOODBYE)
+
+    again = world.ask(delete_instance, GOODBYE)
+    assert_gone(world)
+    assert again.changed or "nothing to do" in again.sentence
+
+
+@pytest.mark.parametrize("trouble", [Trouble.FAILS, Trouble.REPORT_LOST])
+@pytest.mark.parametrize("at", range(10, CREATION_EFFECTS - RECORDING_THE_END))
+def test_a_failed_creation_leaves_nothing_and_says_why(at: int, trouble: Trouble) -> None:
+    world = World()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    troubled(world, create_instance, DEMO)
+
+    assert_gone(world)
+    (failed,) = world.records.history("demo")
+    assert failed.status is OperationStatus.FAILED
+    assert world.effects.log[at] in failed.reason

@@ -1,0 +1,152 @@
+"""ZooKeeper and Kafka of the fake world: they live on its machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.domain.cluster import Cluster, NewTopic, Partition, Permission, RoundTrip, ZNode
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Instance, UnitState
+from tests.world.effects import Effects, Fake, changes
+from tests.world.machines import FakeHost, FakeProvider
+
+LISTS_NEEDED = ("/kafka-acl/Cluster/kafka-cluster", "/kafka-acl/Topic/__consumer_offsets")
+
+
+class FakeZooKeeper(Fake):
+    """Implements `ZooKeeper`: it serves while a majority of its nodes runs."""
+
+    def __init__(self, effects: Effects, provider: FakeProvider) -> None:
+        self.effects = effects
+        self._hosts = provider.hosts
+        self.nodes: dict[str, dict[str, ZNode]] = {}
+
+    def serving(self, instance: Instance) -> tuple[int, ...]:
+        """The nodes that run."""
+        return tuple(
+            host.machine.broker
+            for host in hosts_of(self._hosts, instance)
+            if host.running and host.zookeeper is UnitState.ACTIVE
+        )
+
+    def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
+        """One effect for each node that differs."""
+        self._demand_quorum(instance)
+        present = self.nodes.setdefault(instance.id, {})
+        due = [node for node in nodes if present.get(node.path) != node]
+        for node in due:
+            self._write(instance, node)
+        return len(due)
+
+    @changes
+    def announce(self, instance: Instance, change: str) -> None:
+        """Brokers would read it again."""
+        self._demand_quorum(instance)
+
+    def registrations(self, instance: Instance) -> Mapping[int, int]:
+        """Every broker that runs."""
+        self._demand_quorum(instance)
+        return {
+            host.machine.broker: host.kafka_starts
+            for host in hosts_of(self._hosts, instance)
+            if host.running and host.kafka is UnitState.ACTIVE
+        }
+
+    @changes
+    def _write(self, instance: Instance, node: ZNode) -> None:
+        self.nodes[instance.id][node.path] = node
+
+    def _demand_quorum(self, instance: Instance) -> None:
+        if len(self.serving(instance)) < 2:
+            raise EffectFailed(f"ZooKeeper of {instance.name} has no quorum")
+
+
+class FakeKafka(Fake):
+    """Implements `Kafka`: topics and permissions in memory, brokers on the machines."""
+
+    def __init__(self, effects: Effects, zookeeper: FakeZooKeeper) -> None:
+        self.effects = effects
+        self._zookeeper = zookeeper
+        self.topics: dict[str, NewTopic] = {}
+        self.granted: dict[str, Sequence[Permission]] = {}
+        self.leaders: dict[tuple[str, int], int] = {}
+        self.loses = 0
+
+    def cluster(self, instance: Instance) -> Cluster:
+        """Metadata: replicas on brokers that run are in sync."""
+        alive = self._alive(instance)
+        return Cluster(tuple(alive), alive[0], tuple(self._partitions(alive)))
+
+    def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic exists; an effect only when it did not."""
+        self._alive(instance)
+        if topic.name in self.topics:
+            return False
+        self._create(topic)
+        return True
+
+    def topics_with_permissions(self, instance: Instance) -> frozenset[str]:
+        """Those granted live, and those written to ZooKeeper before the start."""
+        written = [
+            path.removeprefix("/kafka-acl/Topic/")
+            for path in self._zookeeper.nodes.get(instance.id, {})
+            if path.startswith("/kafka-acl/Topic/")
+        ]
+        return frozenset([*self.granted, *written])
+
+    @changes
+    def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None:
+        """The topic has the permissions."""
+        self.granted[topic] = permissions
+
+    @changes
+    def elect_preferred(self, instance: Instance, partitions: Sequence[tuple[str, int]]) -> None:
+        """Preferred replicas lead."""
+        for partition in partitions:
+            self.leaders.pop(partition, None)
+
+    def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
+        """All messages come back, but for those that the test loses."""
+        partitions = len(self.topics[topic].assignment)
+        if len(self._alive(instance)) < len(instance.brokers):
+            raise EffectFailed("not every broker answers")
+        return RoundTrip(partitions * messages, partitions * messages - self.loses, 0.5)
+
+    @changes
+    def _create(self, topic: NewTopic) -> None:
+        self.topics[topic.name] = topic
+
+    def _alive(self, instance: Instance) -> list[int]:
+        written = self._zookeeper.nodes.get(instance.id, {})
+        alive = sorted(self._zookeeper.registrations(instance))
+        if not alive:
+            raise EffectFailed("no broker answers")
+        if any(path not in written for path in LISTS_NEEDED):
+            raise AssertionError("a broker runs before its permissions were written")
+        return alive
+
+    def _partitions(self, alive: list[int]) -> list[Partition]:
+        return [
+            Partition(
+                topic=topic.name,
+                number=number,
+                leader=self._leader((topic.name, number), replicas, alive),
+                replicas=replicas,
+                in_sync=tuple(broker for broker in replicas if broker in alive),
+            )
+            for topic in self.topics.values()
+            for number, replicas in topic.assignment.items()
+        ]
+
+    def _leader(
+        self, key: tuple[str, int], replicas: tuple[int, ...], alive: list[int]
+    ) -> int | None:
+        wished: list[Any] = [self.leaders.get(key, replicas[0]), *replicas]
+        return next((broker for broker in wished if broker in alive), None)
+
+
+def hosts_of(hosts: Mapping[str, FakeHost], instance: Instance) -> list[FakeHost]:
+    """The machines of one instance."""
+    prefix = f"{instance.id}-"
+    return [host for name, host in hosts.items() if name.startswith(prefix)]

@@ -1,0 +1,257 @@
+"""Machines of the fake world, what is on them, and the doors to them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flows.adapters.site import Play, PlayResult
+from flows.domain import paths
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import HostState, Machine, UnitState
+from flows.domain.machines import HostFacts, MachineOrder, Room
+from flows.domain.wish import Wish
+from tests.world.effects import Effects, Fake, changes
+
+
+@dataclass
+class FakeHost:
+    """One machine: whether it runs and what it holds."""
+
+    machine: Machine
+    running: bool = True
+    owner: str | None = None
+    epoch: int = 0
+    distributions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    zookeeper: UnitState = UnitState.ABSENT
+    kafka: UnitState = UnitState.ABSENT
+    kafka_starts: int = 0
+    generation: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def take(self, owner: str, epoch: int) -> None:
+        """The host belongs to the owner's operation; an older one is refused."""
+        if self.owner not in (None, owner):
+            raise EffectFailed(f"{self.machine.name}: it carries the marker of {self.owner}")
+        if epoch < self.epoch:
+            raise EffectFailed(f"{self.machine.name}: epoch {epoch} is below {self.epoch}")
+        self.owner, self.epoch = owner, epoch
+
+
+class FakeProvider(Fake):
+    """Implements `Provider` with machines that are there at once."""
+
+    name = "lab"
+    words = "the fake cloud"
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+        self.hosts: dict[str, FakeHost] = {}
+        self.keeps_machines = False
+        self.free = Room(memory_mb=64_000, disk_gb=10_000)
+        self._next = 11
+
+    def defaults(self) -> Mapping[str, str]:
+        """The only ones there are."""
+        return {
+            "provider": "lab",
+            "network": "lab",
+            "subnet": "lab-lan",
+            "security_group": "default",
+        }
+
+    def objections(self, wish: Wish) -> tuple[str, ...]:
+        """Disks cannot be encrypted."""
+        return ("disk_encryption on: not here",) if wish.disk_encryption else ()
+
+    def zones(self) -> tuple[str, ...]:
+        """Three."""
+        return ("zone-1", "zone-2", "zone-3")
+
+    def room(self) -> Room:
+        """What is free."""
+        return self.free
+
+    def need(self, order: MachineOrder) -> Room:
+        """Everything at its nominal size."""
+        return Room(order.memory_gb * 1024, order.disk_gb)
+
+    def control_address(self) -> str:
+        """The control plane's."""
+        return "198.18.0.2"
+
+    def client_network(self) -> str:
+        """The network of machines and clients."""
+        return "198.18.0.0/24"
+
+    def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
+        """One effect for each machine."""
+        return tuple(self._make(order) for order in orders)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a machine."""
+        return name in self.hosts
+
+    def running(self, name: str) -> bool:
+        """Whether it runs."""
+        return name in self.hosts and self.hosts[name].running
+
+    def remove(self, names: Sequence[str]) -> None:
+        """One effect for each machine that is there."""
+        for name in names:
+            if name in self.hosts:
+                self._remove(name)
+
+    @changes
+    def _remove(self, name: str) -> None:
+        del self.hosts[name]
+
+    def _make(self, order: MachineOrder) -> Machine:
+        if order.name in self.hosts:
+            return self.hosts[order.name].machine
+        return self._make_new(order)
+
+    @changes
+    def _make_new(self, order: MachineOrder) -> Machine:
+        _, broker, generation = order.name.rsplit("-", 2)
+        address = f"198.18.0.{self._next}"
+        self._next += 1
+        machine = Machine(
+            order.name, int(broker), int(generation), address, order.zone, f"ssh-ed25519 {address}"
+        )
+        self.hosts[order.name] = FakeHost(machine)
+        return machine
+
+
+class FakeHosts(Fake):
+    """Implements `Hosts` on the provider's machines."""
+
+    def __init__(self, effects: Effects, provider: FakeProvider) -> None:
+        self.effects = effects
+        self._hosts = provider.hosts
+
+    def reachable(self, machine: Machine) -> bool:
+        """A running machine answers."""
+        return machine.name in self._hosts and self._hosts[machine.name].running
+
+    def facts(self, machine: Machine) -> HostFacts:
+        """A machine that can carry a broker, unless the test said otherwise."""
+        host = self._hosts[machine.name]
+        healthy = HostFacts(
+            system="Debian 12",
+            python="3.11",
+            java="17",
+            memory_mb=200_000,
+            clock_offset_seconds=0.0,
+            disk_gb=100_000,
+            listening=(),
+            resolves_itself=True,
+            owner=host.owner,
+            foreign_kafka=False,
+        )
+        return replace(healthy, **host.facts)
+
+    def observe(self, machine: Machine) -> HostState | None:
+        """What the machine holds, or None when it does not answer."""
+        host = self._hosts.get(machine.name)
+        if host is None or not host.running:
+            return None
+        return HostState(
+            owner=host.owner,
+            epoch=host.epoch,
+            zookeeper=host.zookeeper,
+            kafka=host.kafka,
+            started_generation=host.generation,
+            distributions=tuple(host.distributions),
+            digests=dict(host.files),
+        )
+
+    def unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
+        """The distribution is there; nothing happens when it was."""
+        if self._hosts[machine.name].distributions.get(distribution) != tarball.name:
+            self._unpack(machine, distribution, tarball, epoch)
+
+    def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
+        """One line."""
+        yield f"{machine.name} {unit}"
+
+    @changes
+    def _unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
+        host = self._hosts[machine.name]
+        if epoch < host.epoch:
+            raise EffectFailed(f"{machine.name}: epoch {epoch} is below {host.epoch}")
+        host.distributions[distribution] = tarball.name
+
+
+class FakeAnsible(Fake):
+    """Implements `Ansible` by doing what the playbooks say; one effect for each machine."""
+
+    def __init__(self, effects: Effects, provider: FakeProvider) -> None:
+        self.effects = effects
+        self._hosts = provider.hosts
+        self.shown: list[str] = []
+
+    def play(self, play: Play) -> PlayResult:
+        """Each machine in turn, as the playbook's name says."""
+        self.shown.append(repr(play.variables))
+        verbs = {
+            "deliver.yml": self._deliver,
+            "start_broker.yml": self._start_broker,
+            "clean_host.yml": self._clean,
+        }
+        return PlayResult(
+            {machine.name: verbs[play.playbook](play, machine) for machine in play.machines}
+        )
+
+    @changes
+    def _deliver(self, play: Play, machine: Machine) -> int:
+        host, variables = self._hosts[machine.name], play.variables[machine.name]
+        host.take(_owner(machine), play.epoch)
+        files = [*variables["host_files"], *play.secrets[machine.name]["host_secret_files"]]
+        delivered = {each["path"]: _digest(each["content"]) for each in files}
+        changed = host.files != delivered
+        host.files = delivered
+        if paths.ZOOKEEPER_UNIT in variables["host_started_units"]:
+            _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)
+            host.zookeeper = UnitState.ACTIVE
+        return int(changed)
+
+    @changes
+    def _start_broker(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), play.epoch)
+        _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
+        host.generation = play.variables[machine.name]["start_generation"]
+        started = host.kafka is not UnitState.ACTIVE
+        host.kafka = UnitState.ACTIVE
+        host.kafka_starts += int(started)
+        return int(started)
+
+    @changes
+    def _clean(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        if host.owner is None:
+            return 0
+        host.take(play.variables[machine.name]["host_owner"], play.epoch)
+        self._hosts[machine.name] = FakeHost(machine)
+        return 1
+
+
+def _owner(machine: Machine) -> str:
+    return machine.name.rsplit("-", 2)[0]
+
+
+def _demand(host: FakeHost, distribution: str, *files: str) -> None:
+    if not any(name.startswith(distribution) for name in host.distributions):
+        raise EffectFailed(f"{host.machine.name}: no distribution {distribution}*")
+    missing = [path for path in files if path not in host.files]
+    if missing:
+        raise EffectFailed(f"{host.machine.name}: missing {missing}")
+
+
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()

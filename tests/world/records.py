@@ -1,0 +1,153 @@
+"""Records in memory, with the rules of the real ones: one holder, unique living names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flows.adapters.site import InstanceRow
+from flows.domain.errors import Refused, refusal
+from flows.domain.instance import Machine, Status
+from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
+from tests.world.effects import Effects, Fake, changes
+
+
+class FakeRecords(Fake):
+    """Implements `Records` on dictionaries."""
+
+    def __init__(
+        self, effects: Effects, alive: Callable[[Run], bool], now: Callable[[], datetime]
+    ) -> None:
+        self.effects = effects
+        self._alive = alive
+        self._now = now
+        self.rows: dict[str, InstanceRow] = {}
+        self.operations: dict[int, OperationRow] = {}
+        self.audit: list[Trace] = []
+        self._machines: dict[str, dict[str, Machine]] = {}
+        self._epoch = 0
+
+    def find(self, name_or_id: str) -> InstanceRow | None:
+        """A living instance by name or id."""
+        return _first(row for row in self.living() if name_or_id in (row.id, row.wish.name))
+
+    def find_deleted(self, name_or_id: str) -> InstanceRow | None:
+        """The newest deleted instance of that name or id."""
+        gone = [row for row in self.rows.values() if row.status is Status.DELETED]
+        return _first(row for row in reversed(gone) if name_or_id in (row.id, row.wish.name))
+
+    def living(self) -> tuple[InstanceRow, ...]:
+        """All that are not deleted."""
+        return tuple(row for row in self.rows.values() if row.status is not Status.DELETED)
+
+    @changes
+    def add(self, row: InstanceRow) -> None:
+        """A new instance; its name must be free."""
+        if self.find(row.wish.name):
+            raise refusal("name", row.wish.name, "an instance of that name exists")
+        self.rows[row.id] = row
+
+    @changes
+    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
+        """The instance has the status."""
+        self.rows[instance_id] = replace(self.rows[instance_id], status=status, reason=reason)
+
+    @changes
+    def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
+        """What the sweep saw."""
+        self.rows[instance_id] = replace(self.rows[instance_id], observed=observed)
+
+    def machines(self, instance_id: str) -> tuple[Machine, ...]:
+        """In the order of their brokers."""
+        found = self._machines.get(instance_id, {}).values()
+        return tuple(sorted(found, key=lambda machine: (machine.broker, machine.generation)))
+
+    @changes
+    def keep_machine(self, instance_id: str, machine: Machine) -> None:
+        """The machine is remembered."""
+        self._machines.setdefault(instance_id, {})[machine.name] = machine
+
+    @changes
+    def forget_machines(self, instance_id: str) -> None:
+        """No machine is remembered."""
+        self._machines.pop(instance_id, None)
+
+    @changes
+    def open(self, row: OperationRow) -> OperationRow:
+        """Takes the instance, over a dead holder if need be."""
+        holder = self.holder(str(row.instance_id))
+        if holder is not None and self._alive(holder.caller.run):
+            raise Refused(
+                f"instance {holder.instance_name}: {holder.operation} of "
+                f"{holder.caller.asked_by} is running ({holder.caller.run.link})"
+            )
+        if holder is not None:
+            self._end(holder.epoch, OperationStatus.INTERRUPTED, "its process is gone", {})
+        return self._keep(row)
+
+    @changes
+    def note(self, row: OperationRow) -> OperationRow:
+        """A row that holds nothing."""
+        return self._keep(row)
+
+    def holds(self, epoch: int) -> bool:
+        """Whether the operation is the running one."""
+        row = self.operations.get(epoch)
+        return row is not None and row.status is OperationStatus.RUNNING
+
+    def holder(self, instance_id: str) -> OperationRow | None:
+        """The running operation of an instance."""
+        return _first(
+            row
+            for row in self.operations.values()
+            if row.instance_id == instance_id and row.status is OperationStatus.RUNNING
+        )
+
+    @changes
+    def close(
+        self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
+    ) -> None:
+        """The operation ended."""
+        self._end(epoch, status, reason, result)
+
+    def history(self, instance: str | None) -> tuple[OperationRow, ...]:
+        """Newest first."""
+        rows = sorted(self.operations.values(), key=lambda row: -row.epoch)
+        wanted = (None, "")
+        return tuple(
+            row
+            for row in rows
+            if instance in wanted or instance in (row.instance_id, row.instance_name)
+        )
+
+    @changes
+    def trace(self, trace: Trace) -> None:
+        """One more line of the audit."""
+        self.audit.append(trace)
+
+    def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
+        """Oldest first."""
+        return tuple(each for each in self.audit if resource in (None, each.resource))
+
+    def _keep(self, row: OperationRow) -> OperationRow:
+        self._epoch += 1
+        kept = replace(row, epoch=self._epoch)
+        self.operations[kept.epoch] = kept
+        return kept
+
+    def _end(
+        self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
+    ) -> None:
+        row = self.operations[epoch]
+        self.operations[epoch] = replace(
+            row, status=status, reason=reason, result=result, finished=self._now()
+        )
+
+
+T = TypeVar("T")
+
+
+def _first(found: Iterable[T]) -> T | None:
+    return next(iter(found), None)

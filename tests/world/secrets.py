@@ -1,0 +1,59 @@
+"""Secrets of the fake world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flows.domain.errors import Refused
+from tests.world.effects import Effects, Fake, changes
+
+_MADE: dict[tuple[str, str], str] = {}
+"""What was made once: worlds are alike, and keys and certificates are dear to make."""
+
+
+class FakeSecrets(Fake):
+    """Implements `Secrets` on a dictionary."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+        self.kept: dict[tuple[str, str], str] = {}
+        self.blocks: dict[str, str] = {}
+
+    def keep(self, instance_id: str, name: str, make: Callable[[], str]) -> str:
+        """The secret of that name; made when there is none."""
+        key = (instance_id, name)
+        if key not in self.kept:
+            self.put(instance_id, name, _MADE.setdefault(key, "") or _made(key, make))
+        return self.kept[key]
+
+    def get(self, instance_id: str, name: str) -> str | None:
+        """The secret, if there is one."""
+        return self.kept.get((instance_id, name))
+
+    @changes
+    def put(self, instance_id: str, name: str, value: str) -> None:
+        """The secret has the value."""
+        self.kept[instance_id, name] = value
+
+    @changes
+    def forget(self, instance_id: str) -> None:
+        """No secret of the instance is left."""
+        for key in [key for key in self.kept if key[0] == instance_id]:
+            del self.kept[key]
+
+    def resolve(self, reference: str) -> str:
+        """The value of a block."""
+        if reference not in self.blocks:
+            raise Refused(f'secret "{reference}": there is no such Secret block')
+        return self.blocks[reference]
+
+    @changes
+    def discard(self, reference: str) -> None:
+        """A block made for one request is gone."""
+        if reference.startswith("fleet-run-"):
+            self.blocks.pop(reference, None)
+
+
+def _made(key: tuple[str, str], make: Callable[[], str]) -> str:
+    _MADE[key] = make()
+    return _MADE[key]

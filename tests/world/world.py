@@ -1,0 +1,112 @@
+"""The world: all fakes together, the rules that hold after every effect, and who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.adapters.site import Doors
+from flows.adapters.stage import PlainStage
+from flows.domain.instance import Status, UnitState
+from flows.domain.operations import Caller, Door, Run
+from flows.procedures.operation import Operation, Outcome, conduct
+from tests.world.clock import FakeClock
+from tests.world.effects import Effects
+from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
+from tests.world.machines import FakeAnsible, FakeHosts, FakeProvider
+from tests.world.records import FakeRecords
+from tests.world.secrets import FakeSecrets
+
+
+class FakeProcesses:
+    """Implements `Processes`: runs live until the test says otherwise."""
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+
+    def here(self, run_id: str, link: str) -> Run:
+        """A run of this world."""
+        return Run(run_id, link, "boot", 1, 1)
+
+    def alive(self, run: Run) -> bool:
+        """Whether nobody killed it."""
+        return run.id not in self.dead
+
+
+class FakeDistributions:
+    """Implements `Distributions`."""
+
+    def tarball(self, name: str) -> Path:
+        """A name is enough here."""
+        return Path(f"/tarballs/{name}-0.tar")
+
+
+class World:
+    """Everything an operation can touch."""
+
+    def __init__(self) -> None:
+        self.effects = Effects(check=self.check)
+        self.clock = FakeClock()
+        self.processes = FakeProcesses()
+        self.provider = FakeProvider(self.effects)
+        self.records = FakeRecords(self.effects, self.processes.alive, self.clock.now)
+        self.secrets = FakeSecrets(self.effects)
+        self.hosts = FakeHosts(self.effects, self.provider)
+        self.ansible = FakeAnsible(self.effects, self.provider)
+        self.zookeeper = FakeZooKeeper(self.effects, self.provider)
+        self.kafka = FakeKafka(self.effects, self.zookeeper)
+        self.stage = PlainStage()
+        self._runs = 0
+
+    def doors(self) -> Doors:
+        """The adapters of a control plane, all of them fakes."""
+        return Doors(
+            clock=self.clock,
+            provider=self.provider,
+            records=self.records,
+            secrets=self.secrets,
+            processes=self.processes,
+            distributions=FakeDistributions(),
+            ansible=lambda instance_id, say: self.ansible,
+            hosts=lambda instance_id: self.hosts,
+            zookeeper=self.zookeeper,
+            kafka=self.kafka,
+        )
+
+    def ask(
+        self, operation: Operation[Any, Any], wish: Mapping[str, Any], who: str = "ada"
+    ) -> Outcome:
+        """The operation is conducted by a run of its own; it is gone afterwards."""
+        self._runs += 1
+        run = self.processes.here(f"run-{self._runs}", f"link-{self._runs}")
+        self.stage = PlainStage()
+        caller = Caller(who, Door.PYTHON, run)
+        try:
+            return conduct(operation, self.doors(), wish, caller, self.stage)
+        finally:
+            self.processes.dead.add(run.id)
+
+    def check(self) -> None:
+        """What must hold after every effect."""
+        running = [row for row in self.records.operations.values() if not row.finished]
+        held = [row.instance_id for row in running if row.epoch and row.status == "running"]
+        assert len(held) == len(set(held)), "two operations hold one instance"
+        names = [row.wish.name for row in self.records.living()]
+        assert len(names) == len(set(names)), "two living instances have one name"
+        for host in self.provider.hosts.values():
+            self._check_host(host.machine.name, host.kafka, host.zookeeper)
+        for shown in self.ansible.shown:
+            assert not [secret for secret in self._passwords() if secret in shown]
+
+    def _check_host(self, name: str, kafka: UnitState, zookeeper: UnitState) -> None:
+        owner = name.rsplit("-", 2)[0]
+        row = self.records.rows.get(owner)
+        assert row is not None, f"{name} belongs to no instance"
+        assert row.status is not Status.DELETED, f"{name} outlives its instance"
+        if kafka is UnitState.ACTIVE:
+            written = self.zookeeper.nodes.get(owner, {})
+            assert all(path in written for path in LISTS_NEEDED), f"{name}: Kafka before its ACLs"
+
+    def _passwords(self) -> list[str]:
+        return [value for (_, name), value in self.secrets.kept.items() if "password" in name]
