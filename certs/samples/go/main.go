@@ -55,7 +55,8 @@ func run(verb, topic string, count int, passwordFile string) error {
 	return errors.New("usage: go run . [-password-file FILE] [-count N] produce|consume TOPIC")
 }
 
-// connection says how to reach the instance, and how not to notice the restart of a broker.
+// connection says how to reach the instance, and how not to notice the restart of a broker: by
+// default a client asks who leads a partition at most every 5 s, and so waits for seconds.
 func connection(passwordFile string) ([]kgo.Opt, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(brokers...),
