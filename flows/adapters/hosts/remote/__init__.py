@@ -1,0 +1,4 @@
+"""Questions that run on a host: sent as text to its Python (3.9 or newer), answered as JSON.
+
+Each file stands alone: standard library only, one function that is called.
+"""

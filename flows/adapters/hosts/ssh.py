@@ -1,0 +1,120 @@
+"""The machines of one instance over SSH; one round trip per question."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from flows.adapters.hosts import journal, unpacking
+from flows.adapters.hosts.asking import ask
+from flows.adapters.hosts.connection import Connection, Unreachable
+from flows.adapters.hosts.connections import Connections
+from flows.adapters.hosts.reading import host_facts, host_state
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import HostState, Machine
+from flows.domain.machines import HostFacts
+from flows.domain.paths import CONFIG
+
+_REMOTE = Path(__file__).parent / "remote"
+# The same file that the Ansible modules use: there is one rule for who may change a host.
+_CLAIM = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet/claim.py"
+
+
+class SshHosts:
+    """Questions to hosts, and what Ansible would be too slow for.
+
+    Host keys are pinned: a machine that shows another key, or does not accept ours, is
+    EffectFailed at every question. Connections stay open until `close`; any thread may ask.
+    """
+
+    def __init__(self, owner: str, ssh_key: Callable[[], str], user: str = "root") -> None:
+        """`owner` is the instance's id; a user other than root needs sudo without a password."""
+        self._owner = owner
+        self._connections = Connections(ssh_key, user)
+
+    def __enter__(self) -> SshHosts:
+        """Closes the connections at the end of a `with`."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """No connection is open; the next question opens one again."""
+        self._connections.close()
+
+    def reachable(self, machine: Machine) -> bool:
+        """Whether a command runs there now."""
+        try:
+            return (
+                self._connections.ask(machine, lambda open_: open_.run("true", limit=5)).code == 0
+            )
+        except Unreachable:
+            return False
+
+    def facts(self, machine: Machine) -> HostFacts:
+        """What the host is; EffectFailed when it does not answer."""
+        times: list[float] = []
+
+        def question(connection: Connection) -> Any:
+            times.append(time.time())
+            told = ask(connection, _REMOTE / "facts.py", "facts", device=machine.data_device)
+            times.append(time.time())
+            return told
+
+        told = self._must(machine, question)
+        return host_facts(told, asked=times[-2], answered=times[-1])
+
+    def observe(self, machine: Machine) -> HostState | None:
+        """What the host says of itself, or None when it does not answer."""
+        try:
+            told = self._connections.ask(
+                machine, lambda open_: ask(open_, _REMOTE / "state.py", "state")
+            )
+        except Unreachable:
+            return None
+        return host_state(told)
+
+    def unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
+        """The tarball lies unpacked under /opt/kafka/<distribution>; nothing is sent twice.
+
+        EffectFailed when the host is another instance's or was changed by a newer operation; a
+        host without a marker carries ours afterwards.
+        """
+        claim = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
+
+        def put(connection: Connection) -> None:
+            ask(connection, _CLAIM, "claim", **claim)
+            if unpacking.present(connection, distribution) != tarball.name:
+                unpacking.put(connection, distribution, tarball)
+
+        self._must(machine, put)
+
+    def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
+        """Lines of the unit's journal; with `follow` until the iterator is closed."""
+        connection = self._must(machine, _checked)
+        try:
+            yield from journal.lines(connection, unit, since, follow)
+        except Unreachable as error:
+            raise EffectFailed(str(error)) from None
+
+    def _must(self, machine: Machine, question: Callable[[Connection], Any]) -> Any:
+        try:
+            return self._connections.ask(machine, question)
+        except Unreachable as error:
+            raise EffectFailed(str(error)) from None
+
+
+def _checked(connection: Connection) -> Connection:
+    """The connection, proved to be alive."""
+    connection.run("true", limit=5)
+    return connection
