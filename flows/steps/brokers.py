@@ -16,7 +16,7 @@ REGISTERED_SECONDS = 180.0
 def start_brokers(site: Site, instance: Instance) -> None:
     """Kafka was started on every machine for the wished generation."""
     machines = machines_of(instance)
-    generation = {"start_generation": instance.wish.start_generation}
+    generation = {"host_start_generation": instance.wish.start_generation}
     site.ansible.play(
         Play(
             playbook="start_broker.yml",

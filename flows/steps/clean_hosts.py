@@ -19,8 +19,7 @@ def clean_hosts(site: Site, instance: Instance) -> None:
     machines = tuple(
         machine for machine in machines_of(instance) if site.provider.exists(machine.name)
     )
-    owner = {machine.name: {"host_owner": instance.id} for machine in machines}
-    site.ansible.play(Play("clean_host.yml", machines, site.epoch, owner, {}))
+    site.ansible.play(Play("clean_host.yml", machines, site.epoch, variables={}, secrets={}))
     states = on_each(site.hosts.observe, machines)
     dirty = [
         machine.name

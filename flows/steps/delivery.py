@@ -84,13 +84,12 @@ def _per_machine(
 
 
 def _variables(broker: Broker, files: Iterable[HostFile]) -> dict[str, Any]:
-    assert broker.machine is not None
     return {
-        "host_data_device": broker.machine.data_device,
         "host_directories": _directories(broker),
         "host_files": [_as_variable(file) for file in files if not file.secret],
         "host_units": list(host_units(broker)),
         "host_started_units": [paths.ZOOKEEPER_UNIT] if broker.has_zookeeper else [],
+        "host_loaded_units": {paths.FIREWALL_UNIT: paths.FIREWALL},
     }
 
 
@@ -99,18 +98,16 @@ def _secret_files(files: Iterable[HostFile]) -> dict[str, Any]:
 
 
 def _directories(broker: Broker) -> list[dict[str, str]]:
-    owned = [paths.TOPICS, *([paths.ZOOKEEPER_DATA] if broker.has_zookeeper else [])]
+    zookeeper = [paths.ZOOKEEPER_DATA] if broker.has_zookeeper else []
+    owned = [paths.DATA, paths.TOPICS, *zookeeper]
     return [
-        {"path": paths.PRIVATE, "mode": "0700", "owner": paths.USER, "group": paths.USER},
-        *(
-            {"path": path, "mode": "0750", "owner": paths.USER, "group": paths.USER}
-            for path in owned
-        ),
+        {"path": paths.PRIVATE, "mode": "0700", "owner": paths.USER},
+        *({"path": path, "mode": "0750", "owner": paths.USER} for path in owned),
     ]
 
 
 def _as_variable(file: HostFile) -> dict[str, str]:
-    shown = {"path": file.path, "mode": file.mode, "owner": file.owner, "group": file.owner}
+    shown = {"path": file.path, "mode": file.mode, "owner": file.owner}
     if isinstance(file.content, bytes):
         return shown | {"content": b64encode(file.content).decode(), "encoding": "base64"}
     return shown | {"content": file.content}

@@ -225,7 +225,7 @@ class FakeAnsible(Fake):
         host = self._hosts[machine.name]
         host.take(_owner(machine), play.epoch)
         _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
-        host.generation = play.variables[machine.name]["start_generation"]
+        host.generation = play.variables[machine.name]["host_start_generation"]
         started = host.kafka is not UnitState.ACTIVE
         host.kafka = UnitState.ACTIVE
         host.kafka_starts += int(started)
@@ -236,7 +236,7 @@ class FakeAnsible(Fake):
         host = self._hosts[machine.name]
         if host.owner is None:
             return 0
-        host.take(play.variables[machine.name]["host_owner"], play.epoch)
+        host.take(_owner(machine), play.epoch)
         self._hosts[machine.name] = FakeHost(machine)
         return 1
 

@@ -1,0 +1,91 @@
+"""The composition root: which adapter stands behind which door to the outside world.
+
+Adapters are imported where they are opened, so that `fleet ls` pays for the records alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from flows.settings import CHECKOUT, Settings
+
+if TYPE_CHECKING:
+    from flows.adapters.records.sql import SqlRecords
+    from flows.adapters.secrets import FernetSecrets
+    from flows.adapters.site import Doors
+    from inventories.lab import Lab
+
+
+def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
+    """Every adapter of this control plane; `say` hears what they do."""
+    from flows.adapters import site  # noqa: PLC0415
+    from flows.adapters.ansible import RunnerAnsible  # noqa: PLC0415
+    from flows.adapters.clock import SystemClock  # noqa: PLC0415
+    from flows.adapters.distributions import CachedDistributions  # noqa: PLC0415
+    from flows.adapters.hosts import SshHosts  # noqa: PLC0415
+    from flows.adapters.kafka import ConfluentKafka  # noqa: PLC0415
+    from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
+    from flows.adapters.provider import LabProvider  # noqa: PLC0415
+    from flows.adapters.zookeeper import KazooZooKeeper  # noqa: PLC0415
+    from flows.steps.credentials import kafka_credentials, zookeeper_login  # noqa: PLC0415
+
+    secrets = open_secrets(settings)
+
+    def ssh_key(instance_id: str) -> Callable[[], str]:
+        return lambda: secrets.get(instance_id, "ssh-key") or ""
+
+    return site.Doors(
+        clock=SystemClock(),
+        provider=LabProvider(open_lab(settings, say)),
+        records=open_records(settings),
+        secrets=secrets,
+        processes=LinuxProcesses(),
+        distributions=CachedDistributions(settings.cache / "distributions", say),
+        ansible=lambda instance_id, tell: RunnerAnsible(
+            instance_id, ssh_key(instance_id), CHECKOUT / "playbooks", tell
+        ),
+        hosts=cache(lambda instance_id: SshHosts(instance_id, ssh_key(instance_id))),
+        zookeeper=KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance)),
+        kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance)),
+    )
+
+
+def open_lab(settings: Settings, say: Callable[[str], None]) -> Lab:
+    """The lab of this control plane."""
+    from inventories.lab import Lab  # noqa: PLC0415
+
+    return Lab(
+        settings.lab,
+        root=settings.lab_root,
+        cache=settings.cache,
+        network=settings.lab_network,
+        say=say,
+    )
+
+
+def open_secrets(settings: Settings) -> FernetSecrets:
+    """The encrypted store, with the master key of this home."""
+    from flows.adapters.records.engine import open_engine  # noqa: PLC0415
+    from flows.adapters.secrets import FernetSecrets, PrefectBlocks  # noqa: PLC0415
+
+    keyring = settings.secrets / "master.key"
+    return FernetSecrets(open_engine(settings.database_url), keyring, PrefectBlocks())
+
+
+def open_records(settings: Settings) -> SqlRecords:
+    """What is remembered; EffectFailed when `fleet up` has not made it yet."""
+    from flows.adapters.clock import SystemClock  # noqa: PLC0415
+    from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
+    from flows.adapters.records.sql import open_records as open_sql  # noqa: PLC0415
+
+    return open_sql(settings.database_url, LinuxProcesses(), SystemClock())
+
+
+def upgrade_records(settings: Settings) -> None:
+    """The records have the schema of this program, with all that was in them."""
+    from flows.adapters.records.engine import open_engine  # noqa: PLC0415
+    from flows.adapters.records.migrate import upgrade  # noqa: PLC0415
+
+    upgrade(open_engine(settings.database_url))
