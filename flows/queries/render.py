@@ -90,20 +90,20 @@ def _head(view: InstanceView) -> Iterable[tuple[str, RenderableType]]:
     yield "cross-network addresses", Text(bootstrap["cross_network"] or "not set up")
     yield "manager address", Text(view["manager_address"] or "none")
     yield "storage", Text(_used(view["storage"]))
+    yield "topics", Text(_known(view["topics"]))
+    yield "partitions", Text(f"{_known(view['partitions'])}, at most {view['partition_limit']}")
     yield "created", Text(_moment(view["created"]))
     yield "last seen", Text(_moment(view["observed"]) if view["observed"] else "not yet")
 
 
 def _brokers(brokers: Sequence[BrokerView]) -> Table:
-    table = _table("broker", "address", "zone", "roles", "registered", "storage", "machine")
+    table = _table("broker", "address", "zone", "roles", "storage", "machine")
     for broker in brokers:
-        registered = {True: "yes", False: "no", None: "not known"}[broker["registered"]]
         table.add_row(
             str(broker["id"]),
             broker["address"] or "-",
             broker["zone"] or "-",
             ", ".join(broker["roles"]),
-            registered,
             _used(broker["storage"]),
             broker["machine"] or "-",
         )
@@ -166,6 +166,10 @@ def _used(storage: StorageView | None) -> str:
     gigabyte = 1024**3
     used, total = storage["used_bytes"] / gigabyte, storage["total_bytes"] / gigabyte
     return f"{used:.1f} of {total:.1f} GB used"
+
+
+def _known(count: int | None) -> str:
+    return "not known yet" if count is None else str(count)
 
 
 def _plain(value: object) -> str:

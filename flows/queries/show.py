@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
-from flows.adapters.records.observed import Observed, ObservedBroker
+from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.records.picture import picture
 from flows.adapters.site import InstanceRow, Records
 from flows.domain.errors import Refused, refusal
@@ -41,7 +41,6 @@ class BrokerView(TypedDict):
     zone: str | None
     machine: str | None
     roles: list[str]
-    registered: bool | None
     connections: list[ConnectionView]
     storage: StorageView | None
 
@@ -79,6 +78,9 @@ class InstanceView(TypedDict):
     parameters: dict[str, Any]
     notes: dict[str, str]
     storage: StorageView | None
+    topics: int | None
+    partitions: int | None
+    partition_limit: int
     certificates: list[CertificateView]
     revision: int
     created: str
@@ -107,6 +109,9 @@ def show(records: Records, instance: str) -> InstanceView:
         parameters=_parameters(row.wish),
         notes=notes(row.wish),
         storage=_sum([broker["storage"] for broker in brokers]),
+        topics=seen.topics,
+        partitions=seen.partitions,
+        partition_limit=row.wish.partition_limit,
         certificates=_certificates(seen),
         revision=row.revision,
         created=row.created.isoformat(),
@@ -136,20 +141,18 @@ def _living(records: Records, instance: str) -> InstanceRow:
 
 
 def _broker(instance: Instance, broker: Broker, seen: Observed) -> BrokerView:
-    observed = seen.brokers.get(broker.id)
     return BrokerView(
         id=broker.id,
         address=broker.address,
         zone=broker.zone or None,
         machine=broker.machine.name if broker.machine else None,
         roles=_roles(broker, seen),
-        registered=observed.registered if observed else None,
         connections=[
             _connection(broker, listener)
             for listener in instance.listeners(broker)
             if listener.for_clients
         ],
-        storage=_storage(observed),
+        storage=_storage(seen.disks.get(broker.id)),
     )
 
 
@@ -197,11 +200,14 @@ def _open_addresses(instance: Instance, name: ListenerName) -> str | None:
     return ",".join(found) or None
 
 
-def _storage(observed: ObservedBroker | None) -> StorageView | None:
-    if observed is None or not observed.disk_total_bytes:
+def _storage(disk: Disk | None) -> StorageView | None:
+    if disk is None:
         return None
-    total, used = observed.disk_total_bytes, observed.disk_used_bytes
-    return StorageView(total_bytes=total, used_bytes=used, available_bytes=total - used)
+    return StorageView(
+        total_bytes=disk.total_bytes,
+        used_bytes=disk.used_bytes,
+        available_bytes=disk.total_bytes - disk.used_bytes,
+    )
 
 
 def _sum(parts: Iterable[StorageView | None]) -> StorageView | None:

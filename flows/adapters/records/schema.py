@@ -1,6 +1,7 @@
-"""The tables of the control plane; a rule that can be a constraint is one.
+"""The tables of the control plane.
 
-A change here needs a migration beside it: a test compares both, word by word.
+A change here needs a migration beside it: a test compares both, word by word. What the database
+enforces beyond keys stands in `guards.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -18,14 +18,11 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Identity,
-    Index,
     Integer,
     MetaData,
     Table,
     Text,
     TypeDecorator,
-    event,
-    text,
 )
 
 REVISION = "0001"
@@ -72,7 +69,7 @@ instances = Table(
     "instances",
     metadata,
     Column("id", Text, primary_key=True),
-    # A copy of the name in the current wish, for the index below.
+    # A copy of the name in the current wish, for its unique index.
     Column("name", Text, nullable=False),
     Column("organization", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -80,14 +77,6 @@ instances = Table(
     Column("revision", Integer, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     Column("observed", JSON, nullable=False),
-)
-_living = text("status <> 'Deleted'")
-Index(
-    "one_living_instance_per_name",
-    instances.c.name,
-    unique=True,
-    sqlite_where=_living,
-    postgresql_where=_living,
 )
 
 revisions = Table(
@@ -140,22 +129,6 @@ operations = Table(
     Column("result", JSON, nullable=False),
     sqlite_autoincrement=True,
 )
-_holding = text("status = 'running' AND holds")
-Index(
-    "one_holder_per_instance",
-    operations.c.instance_id,
-    unique=True,
-    sqlite_where=_holding,
-    postgresql_where=_holding,
-)
-# Two creations of one name at the same moment have two ids, and only the name in common.
-Index(
-    "one_holder_per_name",
-    operations.c.instance_name,
-    unique=True,
-    sqlite_where=_holding,
-    postgresql_where=_holding,
-)
 
 traces = Table(
     "traces",
@@ -179,24 +152,3 @@ secrets = Table(
     Column("name", Text, primary_key=True),
     Column("ciphertext", Text, nullable=False),
 )
-
-APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER traces_are_never_changed BEFORE UPDATE ON traces "
-        "BEGIN SELECT RAISE(ABORT, 'a trace is never changed'); END",
-        "CREATE TRIGGER traces_are_never_deleted BEFORE DELETE ON traces "
-        "BEGIN SELECT RAISE(ABORT, 'a trace is never deleted'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION traces_are_kept() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'a trace is never changed or deleted'; END $$",
-        "CREATE TRIGGER traces_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON traces "
-        "FOR EACH STATEMENT EXECUTE FUNCTION traces_are_kept()",
-    ),
-}
-"""What makes `traces` append-only, by dialect."""
-
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
-        event.listen(traces, "after_create", _ddl.execute_if(dialect=_dialect))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from flows.adapters.records.schema import metadata
+from flows.adapters.records.guards import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():
