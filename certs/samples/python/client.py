@@ -25,7 +25,8 @@ Report = Callable[[KafkaError | None, Message], None]
 HERE = Path(__file__).resolve().parent
 PATIENCE = 60.0  # seconds
 
-REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # trying again would not help
+# After these, trying again would not help; other failures pass, such as a broker's restart.
+REFUSALS = ("Authentication failed", "certificate verify failed")
 # A broker that has just started may not know the topics yet; a moment later it does.
 PASSING = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
@@ -58,7 +59,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def stop_when_refused(error: KafkaError) -> None:
-    if error.code() in REFUSED:
+    if any(refusal in error.str() for refusal in REFUSALS):
         raise KafkaException(error)
 
 
