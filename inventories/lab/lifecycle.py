@@ -10,7 +10,7 @@ from inventories.lab.guest import PROPAGATE
 from inventories.lab.image import Say, ensure_image
 from inventories.lab.model import Factor
 from inventories.lab.site import Site, site_of
-from inventories.lab.state import LabFiles, LabRecord, locked, read, write
+from inventories.lab.state import LabFiles, LabRecord, locked, read
 
 
 def up(files: LabFiles, address_range: str, factor: Factor, cache: Path, say: Say) -> None:
@@ -18,7 +18,9 @@ def up(files: LabFiles, address_range: str, factor: Factor, cache: Path, say: Sa
     with locked(files.lock):
         image = ensure_image(cache, say)
         if read(files.record, LabRecord) is None:
-            _found(files, address_range, factor)
+            slots.take(files, address_range, factor)
+            files.machines.mkdir()
+            files.directory.chmod(0o700)
         site = site_of(files)
         if not files.is_up():
             slots.keep(files, site.plan.slot)
@@ -52,13 +54,6 @@ def destroy(files: LabFiles) -> None:
             slots.give_back(files, site.plan.slot)
         mounts.erase(files.directory)
         files.lock.unlink()
-
-
-def _found(files: LabFiles, address_range: str, factor: Factor) -> None:
-    files.machines.mkdir(parents=True, exist_ok=True)
-    files.directory.chmod(0o700)
-    slot = slots.take(files, address_range)
-    write(files.record, LabRecord(slot=slot, network=address_range, factor=factor))
 
 
 def _mount_image(site: Site, image: Path) -> None:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from inventories.lab.addresses import AddressPlan, link_of, mac_of
-from inventories.lab.commands import in_netns, run
+from inventories.lab.commands import in_netns, run, works
 
 NETNS = Path("/run/netns")
 UNREACHABLE_METRIC = 9999
@@ -33,7 +33,13 @@ def up(plan: AddressPlan) -> None:
 
 
 def down(plan: AddressPlan) -> None:
-    """No namespace or link of the lab is left."""
+    """No namespace or link of the lab is left.
+
+    The kernel takes a namespace's links away some time after the namespace, so the host's own
+    end is deleted first: a lab that comes up at once needs the name.
+    """
+    if Path("/sys/class/net", plan.prefix).exists():
+        run("ip", "link", "del", plan.prefix)
     for name in namespaces(plan):
         run("ip", "netns", "del", name)
 
@@ -71,8 +77,10 @@ def attach_machine(plan: AddressPlan, name: str, address: IPv4Address) -> str:
 
 
 def detach_machine(plan: AddressPlan, name: str) -> None:
+    """The machine's namespace and link are gone."""
     netns = plan.machine_netns(name)
     if (NETNS / netns).exists():
+        works("ip", "-netns", netns, "link", "del", "eth0")
         run("ip", "netns", "del", netns)
 
 

@@ -12,29 +12,28 @@ from pathlib import Path
 from inventories.lab import network
 from inventories.lab.addresses import address_plan, collision, slots
 from inventories.lab.errors import LabRefused
-from inventories.lab.state import LabFiles, lab_records, locked
+from inventories.lab.model import Factor
+from inventories.lab.state import LabFiles, LabRecord, lab_records, locked, write
 
 CLAIMS = Path("/run/kafka-fleet")
 
 
-def take(files: LabFiles, whole: str) -> int:
-    """Claim the lowest free slot of the network; `LabRefused` with the reason when none is."""
+def take(files: LabFiles, whole: str, factor: Factor) -> None:
+    """The lab is on file with the lowest free slot of the network, claimed; else `LabRefused`."""
     with locked(CLAIMS / "lock"):
         slot = first_free(files.labs, whole)
+        write(files.record, LabRecord(slot=slot, network=whole, factor=factor))
         _claim_file(slot).write_text(str(files.directory))
-    return slot
 
 
 def first_free(labs: Path, whole: str) -> int:
     """The lowest slot of the network that no lab has and that the host's own routes leave free."""
-    reasons: list[str] = []
+    reason: str | None = "it is smaller than /20"
     for slot in range(slots(IPv4Network(whole))):
         reason = _obstacle(labs, whole, slot)
         if reason is None:
             return slot
-        reasons.append(reason)
-    because = reasons[0] if reasons else "it is smaller than /20"
-    raise LabRefused(f"network {whole} has no free slot for a lab: {because}")
+    raise LabRefused(f"network {whole} has no free slot for a lab: {reason}")
 
 
 def keep(files: LabFiles, slot: int) -> None:
@@ -66,7 +65,7 @@ def owner(slot: int) -> Path | None:
 
 def _obstacle(labs: Path, whole: str, slot: int) -> str | None:
     for name, record in lab_records(labs).items():
-        if (record.network, record.slot) == (whole, slot):
+        if record.slot == slot:
             return f"slot {slot} belongs to lab {name}"
     other = owner(slot)
     if other:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from inventories.lab import Lab, Machine, MachineSpec
 from inventories.lab.commands import run
 
 Ssh = Callable[[Machine, str], str]
-Inside = Callable[[str, str], subprocess.CompletedProcess[str]]
+Within = Callable[[str, str], str]
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +35,13 @@ def small(private_key: Path) -> Callable[..., MachineSpec]:
 
 
 @pytest.fixture(scope="session")
-def lab(small: Callable[..., MachineSpec]) -> Iterator[Lab]:
+def host_forwarding() -> str:
+    """Whether the host forwarded packets before the first lab came up."""
+    return run("sysctl", "-n", "net.ipv4.ip_forward")
+
+
+@pytest.fixture(scope="session")
+def lab(small: Callable[..., MachineSpec], host_forwarding: str) -> Iterator[Lab]:
     """A lab with the machines a and b running."""
     made = Lab(f"labtest-{os.getpid()}")
     try:
@@ -73,11 +78,14 @@ def ssh(private_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Ssh:
 
 
 @pytest.fixture(scope="session")
-def inside() -> Inside:
-    """A shell command run in a network namespace, whatever its outcome."""
+def within(lab: Lab) -> Within:
+    """The output of a shell command in a machine, without its SSH server and so without waiting.
 
-    def call(netns: str, command: str) -> subprocess.CompletedProcess[str]:
-        argv = ["nsenter", f"--net=/run/netns/{netns}", "sh", "-c", command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    It does not run in the machine's cgroup: what a machine may use is asked over SSH.
+    """
+
+    def call(name: str, command: str) -> str:
+        site = lab._site
+        return site.guest(site.known(name)).run("sh", "-c", command)
 
     return call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
@@ -43,7 +44,9 @@ def test_every_machine_is_its_own(a: Machine, b: Machine, ssh: Ssh) -> None:
 def test_the_image_has_what_the_product_needs(a: Machine, ssh: Ssh) -> None:
     for command in ("java -version", "python3 --version", "sudo -n true", "curl --version"):
         ssh(a, command)
-    ssh(a, "nft add table inet mine && nft list tables | grep -q mine && nft delete table inet mine")
+    ssh(
+        a, "nft add table inet mine && nft list tables | grep -q mine && nft delete table inet mine"
+    )
 
 
 # Sizes
@@ -58,8 +61,8 @@ def test_no_two_machines_share_a_cgroup(lab: Lab, a: Machine, b: Machine) -> Non
         }
         for name in ("a", "b")
     }
-    for name in cgroups:
-        limited = [path for path in cgroups[name] if not path.startswith(("blkio:", "devices:"))]
+    for name, paths in cgroups.items():
+        limited = [path for path in paths if not path.startswith(("blkio:", "devices:"))]
         assert limited
         assert all(f"/{lab.plan.prefix}/{name}" in path for path in limited)
 
@@ -72,10 +75,7 @@ def test_memory_and_cpus_are_those_of_the_machine(a: Machine, ssh: Ssh) -> None:
 
 
 def test_who_takes_too_much_memory_is_killed_alone(a: Machine, ssh: Ssh) -> None:
-    greedy = "systemd-run --wait --quiet --unit=greedy python3 -c 'bytearray(700 << 20)'"
-    with pytest.raises(CommandFailed):
-        ssh(a, greedy)
-    assert "oom" in ssh(a, "systemctl show -p Result greedy || true; systemctl reset-failed")
+    assert ssh(a, "python3 -c 'bytearray(700 << 20)' || echo ended with $?").split()[-1] == "137"
     assert ssh(a, "systemctl is-system-running").strip() == "running"
 
 
@@ -89,7 +89,7 @@ def test_a_running_machine_is_resized_at_once(lab: Lab, a: Machine, ssh: Ssh) ->
 
 def test_memory_in_use_is_not_taken_away(lab: Lab, a: Machine, ssh: Ssh) -> None:
     lab.resize("a", vcpus=2, memory_mb=4096)
-    hold = "'x = bytearray(600 << 20); open(\"/run/held\", \"w\"); import time; time.sleep(60)'"
+    hold = '\'x = bytearray(600 << 20); open("/run/held", "w"); import time; time.sleep(60)\''
     ssh(a, f"systemd-run --quiet --unit=hold python3 -c {hold}")
     ssh(a, "timeout 10 sh -c 'until [ -e /run/held ]; do sleep 0.05; done'")
     try:
@@ -169,8 +169,8 @@ def test_a_machine_is_made_once(
 
 
 def test_a_second_system_on_one_root_is_refused(lab: Lab, a: Machine) -> None:
+    root = str(guest_of(lab, "a").files.root)
     with pytest.raises(CommandFailed, match="currently busy"):
-        root = str(guest_of(lab, "a").files.root)
         run("systemd-nspawn", "--quiet", f"--directory={root}", "--register=no", "true")
 
 
@@ -201,7 +201,7 @@ def test_a_reboot_from_inside_comes_back_without_the_old_firewall(
 ) -> None:
     ssh(a, "nft add table inet mine; echo kept > /root/file; sync")
     before, boot_id = guest_of(lab, "a").alive(), ssh(a, "cat /proc/sys/kernel/random/boot_id")
-    ssh(a, "systemd-run --quiet --on-active=0.1 systemctl reboot")
+    ssh(a, "systemctl --no-block reboot")
     wait_for(lambda: guest_of(lab, "a").leader() not in (None, before), "no reboot", 20)
     lab.start("a")
     assert ssh(a, "cat /proc/sys/kernel/random/boot_id") != boot_id
@@ -231,7 +231,8 @@ def test_a_frozen_machine_hangs_and_thaws(lab: Lab, a: Machine, ssh: Ssh) -> Non
         seen = lab.show("a")
         assert seen
         assert (seen.running, seen.frozen) == (True, True)
-        run("ping", "-c1", "-W1", str(a.address))  # the kernel still answers
+        with socket.create_connection((str(a.address), 22), timeout=2):
+            pass  # the kernel still answers
         with pytest.raises(CommandFailed, match="did not end within"):
             run("ssh-keyscan", "-T", "5", str(a.address), limit=1)
     finally:

@@ -1,0 +1,187 @@
+"""Up, down and end of a lab: what is left, from whatever state."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from inventories.lab import Lab, LabError, LabRefused, Machine, MachineSpec
+from inventories.lab.addresses import AddressPlan
+from inventories.lab.commands import in_netns, run
+
+Ssh = Callable[[Machine, str], str]
+pytestmark = pytest.mark.lab
+
+
+def traces(plan: AddressPlan, lab: Lab) -> dict[str, list[str]]:
+    """Everything of the lab that the kernel still knows, by kind."""
+    directory = str(lab.root / lab.name)
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    loops = run("losetup", "--list", "-n", "-O", "NAME,BACK-FILE").splitlines()
+    propagate = Path("/run/systemd/nspawn/propagate").glob(f"{plan.prefix}-*")
+    links = run("ip", "-br", "link").splitlines()
+    found = {
+        "processes": [p for p in run("ps", "-wweo", "pid,args").splitlines() if directory in p],
+        "mounts": [line for line in mounts if directory in line],
+        "loops": [line for line in loops if directory in line],
+        "namespaces": [n for n in os.listdir("/run/netns") if n.startswith(f"{plan.prefix}-")],
+        "cgroups": [str(p) for p in Path("/sys/fs/cgroup").glob(f"*/kafka-fleet/{plan.prefix}")],
+        "propagate": [str(path) for path in propagate],
+        "links": [line for line in links if line.startswith(f"{plan.prefix}@")],
+    }
+    return {kind: what for kind, what in found.items() if what}
+
+
+@pytest.fixture
+def other(small: Callable[..., MachineSpec]) -> Iterator[Lab]:
+    """A second lab, beside the shared one, with one machine."""
+    made = Lab(f"labtest-{os.getpid()}-2")
+    try:
+        made.up()
+        made.create_machine(small("a"))
+        yield made
+    finally:
+        made.destroy()
+
+
+def test_labs_live_side_by_side_and_down_leaves_nothing(
+    lab: Lab, a: Machine, other: Lab, ssh: Ssh
+) -> None:
+    plan = other.plan
+    assert not set(plan.networks) & set(lab.plan.networks)
+    assert set(traces(plan, other)) >= {"processes", "mounts", "loops", "namespaces", "cgroups"}
+    other.down()
+    assert traces(plan, other) == {}
+    other.down()
+    assert ssh(a, "echo alive").strip() == "alive", "the lab beside is untouched"
+    with pytest.raises(LabError, match="is down: bring it up first"):
+        other.start("a")
+    down = other.show("a")
+    assert down
+    assert not down.running
+
+
+def test_addresses_of_a_lab_that_is_down_do_not_leave_the_host(other: Lab) -> None:
+    other.down()
+    assert run("ip", "route", "show", str(other.plan.lan)).startswith("unreachable")
+    other.destroy()
+    with pytest.raises(LabError, match="has no addresses yet"):
+        _ = other.plan
+
+
+def test_up_brings_back_what_ran_and_only_that(
+    other: Lab, small: Callable[..., MachineSpec]
+) -> None:
+    other.create_machine(small("stopped"))
+    other.stop("stopped")
+    before = other.plan
+    other.down()
+    other.up()
+    other.up()
+    assert other.plan == before
+    assert {m.name: m.running for m in other.machines()} == {"a": True, "stopped": False}
+
+
+def test_a_lab_that_lost_all_its_supervisors_is_cleared(other: Lab) -> None:
+    """kill -9 of every keeper, nspawn and lxcfs leaves live machines, mounts and a dead FUSE."""
+    plan = other.plan
+    kill_supervisors(other)
+    assert traces(plan, other)["cgroups"]
+    other.down()
+    assert traces(plan, other) == {}
+
+
+def test_up_heals_a_lab_that_lost_all_its_supervisors(other: Lab, ssh: Ssh) -> None:
+    kill_supervisors(other)
+    other.up()
+    machine = other.show("a")
+    assert machine
+    assert machine.running
+    assert ssh(machine, "free -m | awk '/Mem:/ {print $2}'").strip() == "512"
+
+
+def test_up_after_a_crash_of_the_host_starts_from_nothing(other: Lab) -> None:
+    """As after a power loss: the files say `up`, of a boot that is over."""
+    (other.root / other.name / "up").write_text("another boot\n")
+    assert not other.status().up
+    other.up()
+    assert other.status().up
+    assert [machine.running for machine in other.machines()] == [True]
+
+
+def test_destroy_leaves_nothing_at_all(other: Lab) -> None:
+    plan = other.plan
+    client = in_netns(other.client("outside").netns, ("sleep", "60"))
+    with subprocess.Popen(client) as forgotten:
+        other.destroy()
+        assert forgotten.wait(timeout=5) == -signal.SIGKILL
+    other.destroy()
+    assert traces(plan, other) == {}
+    assert not (other.root / other.name).exists()
+    assert not Path(f"/run/kafka-fleet/kf{plan.slot}").exists()
+    assert not [net for net in plan.networks if run("ip", "route", "show", str(net))]
+    assert not other.exists()
+
+
+def test_many_may_ask_for_the_same_at_once(other: Lab, small: Callable[..., MachineSpec]) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        ups = [pool.submit(other.up) for _ in range(3)]
+        made = [pool.submit(other.create_machine, small("same")) for _ in range(3)]
+        for future in ups:
+            future.result()
+        assert len({future.result() for future in made}) == 1
+    assert len(other.machines()) == 2
+    keepers = run("ps", "-wweo", "args").splitlines()
+    console = str(other.root / other.name / "machines/same/console.log")
+    assert sum(line.startswith("sh ") and console in line for line in keepers) == 1
+
+
+def test_labs_of_another_root_keep_their_slot(lab: Lab, tmp_path: Path) -> None:
+    stranger = Lab("stranger", root=Path("/var/lib") / f"kafka-fleet-test-{os.getpid()}")
+    try:
+        stranger.up()
+        assert stranger.plan.slot != lab.plan.slot
+    finally:
+        stranger.destroy()
+        stranger.root.rmdir()
+
+
+def test_a_network_in_use_is_refused() -> None:
+    busy = Lab(f"labtest-{os.getpid()}-3", network="127.0.0.0/15")
+    reason = r"no free slot for a lab: 127\..*/24 overlaps the host's route to 127\.0\.0\.0/8"
+    try:
+        with pytest.raises(LabRefused, match=reason):
+            busy.up()
+        assert not (busy.root / busy.name).exists()
+    finally:
+        busy.destroy()
+
+
+def test_room_shrinks_by_what_is_promised(other: Lab, small: Callable[..., MachineSpec]) -> None:
+    before = other.room()
+    other.create_machine(small("large", memory_mb=16384, disk_gb=100))
+    after = other.room()
+    assert 3000 < before.effective_memory_mb - after.effective_memory_mb < 5000
+    assert 0 <= before.effective_disk_gb - after.effective_disk_gb <= 3
+    assert before.disk_gb - after.disk_gb <= 150
+    assert after.memory_mb == int(after.effective_memory_mb / 0.25)
+    assert before.addresses - after.addresses == 1
+
+
+def test_a_lab_needs_a_plain_name() -> None:
+    with pytest.raises(LabRefused, match="lab name 'No Way' must be 1-48 lower-case letters"):
+        Lab("No Way")
+
+
+def kill_supervisors(lab: Lab) -> None:
+    directory = str(lab.root / lab.name)
+    for line in run("ps", "-wweo", "pid,comm,args").splitlines():
+        pid, command, arguments = (*line.split(None, 2), "")[:3]
+        if directory in arguments and command in ("sh", "systemd-nspawn", "lxcfs"):
+            os.kill(int(pid), signal.SIGKILL)
