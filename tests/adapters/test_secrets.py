@@ -213,6 +213,7 @@ def test_a_secret_in_the_place_of_another_is_refused(
         (Fernet.generate_key().decode(), 0o640, "the master key {} has the mode 0640"),
         (Fernet.generate_key().decode(), 0o604, "the master key {} has the mode 0604"),
     ],
+    ids=["no key in line 2", "empty", "blank", "not ASCII", "group reads", "all read"],
 )
 def test_a_bad_key_file_is_one_sentence(
     secrets: FernetSecrets, keyring: Keyring, content: str, mode: int, rule: str
