@@ -23,18 +23,19 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     from flows.adapters import site  # noqa: PLC0415
     from flows.adapters.ansible import RunnerAnsible  # noqa: PLC0415
     from flows.adapters.clock import SystemClock  # noqa: PLC0415
+    from flows.adapters.credentials import kafka_credentials, zookeeper_login  # noqa: PLC0415
     from flows.adapters.distributions import CachedDistributions  # noqa: PLC0415
     from flows.adapters.hosts import SshHosts  # noqa: PLC0415
     from flows.adapters.kafka import ConfluentKafka  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.provider import LabProvider  # noqa: PLC0415
+    from flows.adapters.secrets.kept import SSH_KEY  # noqa: PLC0415
     from flows.adapters.zookeeper import KazooZooKeeper  # noqa: PLC0415
-    from flows.steps.credentials import kafka_credentials, zookeeper_login  # noqa: PLC0415
 
     secrets = open_secrets(settings)
 
     def ssh_key(instance_id: str) -> Callable[[], str]:
-        return lambda: secrets.get(instance_id, "ssh-key") or ""
+        return lambda: secrets.get(instance_id, SSH_KEY) or ""
 
     return site.Doors(
         clock=SystemClock(),

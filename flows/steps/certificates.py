@@ -5,15 +5,22 @@ Keys are made here and kept encrypted; the key of an authority never leaves the 
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 from certs.authority import Authority, Kind, new_authority
 from certs.facts import describe
 from certs.leaf import Leaf, LeafRequest, issue
 from certs.stores import broker_keystore, broker_truststore
-from flows.adapters.site import Secrets, Site
+from flows.adapters.secrets.kept import (
+    CONTROL_LEAF,
+    authority_name,
+    read_authority,
+    read_store,
+    write_authority,
+    write_leaf,
+    write_store,
+)
+from flows.adapters.site import Site
 from flows.domain.host_secrets import ListenerStores, Store
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
@@ -21,7 +28,6 @@ from flows.steps.step import step
 
 LEAF_DAYS = 365
 STORE_PASSWORD_CHARACTERS = 40
-CONTROL_LEAF = "control-certificate"
 
 
 @step("issue certificates")
@@ -29,7 +35,7 @@ def issue_certificates(site: Site, instance: Instance) -> None:
     """Both authorities, the product's certificate and a store per broker and listener exist."""
     internal = authority(site, instance, "internal")
     authority(site, instance, "clients")
-    _keep(site, CONTROL_LEAF, lambda: _leaf_text(_control_leaf(site, instance, internal)))
+    _keep(site, CONTROL_LEAF, lambda: write_leaf(_control_leaf(site, instance, internal)))
     for broker in instance.brokers:
         listener_stores(site, instance, broker)
 
@@ -38,28 +44,10 @@ def authority(site: Site, instance: Instance, kind: Kind, generation: int = 1) -
     """The instance's authority of this kind; made when there is none."""
 
     def make() -> str:
-        made = new_authority(kind, instance.organization, generation, site.clock.now())
-        pair = {"certificate": made.certificate_pem.decode(), "key": made.key_pem.decode()}
-        return json.dumps(pair)
+        now = site.clock.now()
+        return write_authority(new_authority(kind, instance.organization, generation, now))
 
     return read_authority(_keep(site, authority_name(kind, generation), make))
-
-
-def authority_name(kind: Kind, generation: int = 1) -> str:
-    """The name under which an authority is kept."""
-    return f"{kind}-authority-{generation}"
-
-
-def read_authority(text: str) -> Authority:
-    """An authority from its kept text."""
-    pair = json.loads(text)
-    return Authority(pair["certificate"].encode(), pair["key"].encode())
-
-
-def read_leaf(text: str) -> Leaf:
-    """A certificate with its key from its kept text."""
-    pair = json.loads(text)
-    return Leaf(pair["certificate"].encode(), pair["key"].encode())
 
 
 def listener_stores(
@@ -101,7 +89,7 @@ def _new_store(site: Site, listener: Listener, leaf: Leaf) -> str:
     password = site.clock.token(STORE_PASSWORD_CHARACTERS)
     serial = describe(leaf.certificate_pem).serial
     content = broker_keystore(leaf, password)
-    return _store_text(Store(f"{listener.name.lower()}-{serial:x}.p12", content, password))
+    return write_store(Store(f"{listener.name.lower()}-{serial:x}.p12", content, password))
 
 
 def _truststore(site: Site, instance: Instance) -> Store:
@@ -110,7 +98,7 @@ def _truststore(site: Site, instance: Instance) -> Store:
     def make() -> str:
         password = site.clock.token(STORE_PASSWORD_CHARACTERS)
         content = broker_truststore([internal.certificate_pem], password)
-        return _store_text(Store("internal-trust-1.p12", content, password))
+        return write_store(Store("internal-trust-1.p12", content, password))
 
     return read_store(_keep(site, "store-internal-trust-1", make))
 
@@ -127,23 +115,5 @@ def _control_leaf(site: Site, instance: Instance, internal: Authority) -> Leaf:
     return issue(internal, request, site.clock.now(), LEAF_DAYS)
 
 
-def read_store(text: str) -> Store:
-    """A store from its kept text."""
-    kept = json.loads(text)
-    return Store(kept["file_name"], b64decode(kept["content"]), kept["password"])
-
-
-def _store_text(store: Store) -> str:
-    content = b64encode(store.content).decode()
-    return json.dumps(
-        {"file_name": store.file_name, "content": content, "password": store.password}
-    )
-
-
-def _leaf_text(leaf: Leaf) -> str:
-    return json.dumps({"certificate": leaf.certificate_pem.decode(), "key": leaf.key_pem.decode()})
-
-
 def _keep(site: Site, name: str, make: Callable[[], str]) -> str:
-    secrets: Secrets = site.secrets
-    return secrets.keep(site.instance_id, name, make)
+    return site.secrets.keep(site.instance_id, name, make)

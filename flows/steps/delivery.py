@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from flows.adapters.secrets.kept import FIRST_USER_PASSWORD, ZOOKEEPER_PASSWORD
 from flows.adapters.site import Play, Site
 from flows.domain import paths
 from flows.domain.host_files import HostFile, host_files, host_units
@@ -45,7 +46,7 @@ def host_secrets(site: Site, instance: Instance, broker: Broker) -> HostSecrets:
     """What this host must hold in clear; made when there is none."""
     return HostSecrets(
         stores=listener_stores(site, instance, broker),
-        zookeeper_password=kept_token(site, "zookeeper-kafka"),
+        zookeeper_password=kept_token(site, ZOOKEEPER_PASSWORD),
         zookeeper_super_password=kept_token(site, "zookeeper-super"),
         zookeeper_peer_password=kept_token(site, "zookeeper-peer"),
         encoder_secret=kept_token(site, "password-encoder"),
@@ -72,9 +73,7 @@ def _plain_users(site: Site, instance: Instance) -> str:
 
 def first_user_password(site: Site) -> str:
     """The first user's password: the one that was given, or one made now."""
-    return site.secrets.keep(
-        site.instance_id, "first-user-password", lambda: site.clock.password(20)
-    )
+    return site.secrets.keep(site.instance_id, FIRST_USER_PASSWORD, lambda: site.clock.password(20))
 
 
 def _per_machine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.adapters.secrets.kept import PROBE_PASSWORD
 from flows.adapters.site import Site
 from flows.domain.gates import quorum_missing
 from flows.domain.instance import Instance
@@ -14,7 +15,6 @@ from flows.steps.waiting import Gate
 
 QUORUM_SECONDS = 60.0
 SALT_CHARACTERS = 24
-PROBE_PASSWORD = "probe-password"
 
 
 def ensemble_serves(instance: Instance) -> Gate:

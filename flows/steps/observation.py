@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flows.adapters.records.picture import picture
 from flows.adapters.site import Doors, InstanceRow, Site
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import (
@@ -41,19 +42,12 @@ def remembered_by_id(site: Site) -> Instance:
 
 def remembered(site: Site | Doors, row: InstanceRow) -> Instance:
     """The instance as records and provider know it; nobody else was asked."""
-    machines = {machine.broker: machine for machine in site.records.machines(row.id)}
+    instance = picture(row, site.records.machines(row.id))
     around = surroundings(site, row.wish)
     zones = around.zones[: row.wish.availability_zones]
-    return Instance(
-        id=row.id,
-        organization=row.organization,
-        wish=row.wish,
-        status=row.status,
-        revision=row.revision,
-        brokers=tuple(
-            _placed(number, zones, machines.get(number))
-            for number in range(1, row.wish.brokers + 1)
-        ),
+    return replace(
+        instance,
+        brokers=tuple(_with_zone(broker, zones) for broker in instance.brokers),
         control_address=site.provider.control_address(),
         client_network=site.provider.client_network(),
         surroundings=around,
@@ -97,9 +91,8 @@ def _any_order(wish: Wish) -> MachineOrder:
     )
 
 
-def _placed(number: int, zones: tuple[str, ...], machine: Machine | None) -> Broker:
-    zone = machine.zone if machine else zone_of(number, zones)
-    return Broker(number, zone, machine.address if machine else None, machine)
+def _with_zone(broker: Broker, zones: tuple[str, ...]) -> Broker:
+    return replace(broker, zone=broker.zone or zone_of(broker.id, zones))
 
 
 def _seen(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from flows.adapters.secrets.kept import SSH_KEY
 from flows.adapters.site import Site
-
-SSH_KEY = "ssh-key"
 
 
 def authorized_key(site: Site) -> str:

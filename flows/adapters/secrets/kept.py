@@ -1,0 +1,75 @@
+"""How keys and certificates lie in the secret store: their names and their texts."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+
+from certs.authority import Authority, Kind
+from certs.leaf import Leaf
+from flows.adapters.site import Secrets
+from flows.domain.errors import EffectFailed
+from flows.domain.host_secrets import Store
+from flows.domain.instance import Instance
+
+SSH_KEY = "ssh-key"
+CONTROL_LEAF = "control-certificate"
+FIRST_USER_PASSWORD = "first-user-password"
+PROBE_PASSWORD = "probe-password"
+ZOOKEEPER_PASSWORD = "zookeeper-kafka"
+
+
+def authority_name(kind: Kind, generation: int = 1) -> str:
+    """The name under which an authority is kept."""
+    return f"{kind}-authority-{generation}"
+
+
+def kept(secrets: Secrets, instance: Instance, name: str) -> str:
+    """A secret that must be there; EffectFailed when it was never made."""
+    found = secrets.get(instance.id, name)
+    if found is None:
+        raise EffectFailed(f"instance {instance.name}: its secret {name} has not been made yet")
+    return found
+
+
+def write_authority(authority: Authority) -> str:
+    """An authority as text."""
+    return _write_pair(authority.certificate_pem, authority.key_pem)
+
+
+def read_authority(text: str) -> Authority:
+    """An authority from its text."""
+    return Authority(*_read_pair(text))
+
+
+def write_leaf(leaf: Leaf) -> str:
+    """A certificate with its key as text."""
+    return _write_pair(leaf.certificate_pem, leaf.key_pem)
+
+
+def read_leaf(text: str) -> Leaf:
+    """A certificate with its key from its text."""
+    return Leaf(*_read_pair(text))
+
+
+def write_store(store: Store) -> str:
+    """A PKCS#12 store with its password as text."""
+    content = b64encode(store.content).decode()
+    return json.dumps(
+        {"file_name": store.file_name, "content": content, "password": store.password}
+    )
+
+
+def read_store(text: str) -> Store:
+    """A PKCS#12 store from its text."""
+    found = json.loads(text)
+    return Store(found["file_name"], b64decode(found["content"]), found["password"])
+
+
+def _write_pair(certificate: bytes, key: bytes) -> str:
+    return json.dumps({"certificate": certificate.decode(), "key": key.decode()})
+
+
+def _read_pair(text: str) -> tuple[bytes, bytes]:
+    pair = json.loads(text)
+    return pair["certificate"].encode(), pair["key"].encode()
