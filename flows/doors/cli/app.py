@@ -1,0 +1,230 @@
+# ruff: noqa: PLC0415
+"""The table of contents of the `fleet` command.
+
+Every command imports what it needs when it is called: `fleet ls` must not pay for `fleet run`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from flows.domain.errors import Refused, ServiceError
+from flows.settings import load_settings
+
+app = typer.Typer(
+    name="fleet",
+    help="Your own managed Kafka service on your own machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Name = Annotated[str, typer.Argument(help="Name or id of the instance.", show_default=False)]
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+def main() -> None:
+    """Runs the command; refusals exit 2 and failures 1, with one sentence on standard error."""
+    try:
+        load_settings()
+    except ValueError as error:
+        _leave(str(error), 2)
+    try:
+        app()
+    except Refused as refused:
+        _leave(str(refused), 2)
+    except ServiceError as error:
+        _leave(str(error), 1)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+
+
+def _leave(sentence: str, code: int) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(code)
+
+
+# The control plane
+
+
+@app.command()
+def up(
+    lab: Annotated[bool, typer.Option(help="Bring the lab up as well.")] = True,
+) -> None:
+    """Start the control plane, and the lab with its machines."""
+    from flows.doors.cli import processes
+
+    processes.start(with_lab=lab)
+
+
+@app.command()
+def down(
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for runs: kill them.")] = False,
+) -> None:
+    """Stop the control plane once its runs have ended; instances go on."""
+    from flows.doors.cli import processes
+
+    processes.stop(now=now)
+
+
+@app.command()
+def status(json: AsJson = False) -> None:
+    """Show the control plane's processes; exits 1 when one is down."""
+    from flows.doors.cli import processes
+
+    processes.show(as_json=json)
+
+
+@app.command()
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove everything that was made on this machine, installed packages excepted."""
+    from flows.doors.cli import processes
+
+    processes.remove_all(ask=not yes)
+
+
+# Operations
+
+
+@app.command()
+def run(
+    operation: Annotated[str, typer.Argument(help="Its name; see `fleet operations`.")],
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Its parameters.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Run an operation and follow its steps; exits 0 on success, 2 when it is refused.
+
+    Passwords: first_user_password=@FILE, =- (standard input), =? (a prompt) or =block:NAME.
+    instance=a,b starts one run for each.
+    """
+    from flows.doors.cli import running
+
+    raise typer.Exit(running.run(operation, parameters or [], as_json=json))
+
+
+@app.command()
+def operations(
+    operation: Annotated[str, typer.Argument(help="Show the parameters of this one.")] = "",
+    json: AsJson = False,
+) -> None:
+    """List what can be run, or the parameters of one operation."""
+    from flows.doors.cli import offering
+
+    offering.offer(operation, as_json=json)
+
+
+# Answers from the records
+
+
+@app.command("ls")
+def list_instances(json: AsJson = False) -> None:
+    """List the instances."""
+    from flows.doors.cli import answers
+
+    answers.list_instances(as_json=json)
+
+
+@app.command()
+def show(name: Name, json: AsJson = False) -> None:
+    """Show everything that is known of an instance."""
+    from flows.doors.cli import answers
+
+    answers.show_instance(name, as_json=json)
+
+
+@app.command()
+def history(
+    name: Annotated[str, typer.Argument(help="Name or id; none means all.")] = "",
+    json: AsJson = False,
+) -> None:
+    """List the operations that were asked for, the newest first."""
+    from flows.doors.cli import answers
+
+    answers.show_history(name or None, as_json=json)
+
+
+# One instance
+
+
+@app.command()
+def logs(
+    name: Name,
+    broker: Annotated[int, typer.Argument(help="Number of one broker; none means all.")] = 0,
+    unit: Annotated[str, typer.Option(help="kafka or zookeeper.")] = "kafka",
+    since: Annotated[str, typer.Option(help="10m, 2h, or a time: 2026-01-31 12:00.")] = "1h",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
+) -> None:
+    """Print the logs of an instance's brokers."""
+    from flows.doors.cli import instance
+
+    instance.print_logs(name, broker or None, (unit, since, follow))
+
+
+@app.command()
+def credentials(name: Name, json: AsJson = False) -> None:
+    """Print the first user and its password; leaves a trace."""
+    from flows.doors.cli import instance
+
+    instance.print_credentials(name, as_json=json)
+
+
+@app.command()
+def bundle(
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory.", show_default=False)],
+) -> None:
+    """Write the client bundle: truststore, CA and ready configuration, without the password."""
+    from flows.doors.cli import instance
+
+    instance.write_bundle(name, output)
+    print(f"the bundle of {name} lies in {output}; its README.txt says how to use it")
+
+
+# The product as a whole
+
+
+@app.command()
+def demo() -> None:
+    """Set everything up, create the instance `demo` and prove that it works."""
+    from flows.doors.cli import demonstration
+
+    demonstration.demo()
+
+
+@app.command("test")
+def prove_project(
+    everything: Annotated[bool, typer.Option("--all", help="Slow tests too.")] = False,
+    without_lab: Annotated[
+        bool, typer.Option("--without-lab", help="Succeed without the tests in the lab.")
+    ] = False,
+) -> None:
+    """Prove the project: ruff, mypy, import-linter, ansible-lint, pytest."""
+    from flows.doors.cli import checks
+
+    raise typer.Exit(checks.check_all(everything=everything, without_lab=without_lab))
+
+
+@app.command()
+def bench(name: Annotated[str, typer.Argument(help="A script of benchmarks/.")]) -> None:
+    """Run a benchmark and print its table."""
+    from flows.doors.cli import checks
+
+    raise typer.Exit(checks.benchmark(name))
+
+
+@app.command(context_settings=PASS_ON, add_help_option=False)
+def lab(context: typer.Context) -> None:
+    """Work with the lab's machines by hand."""
+    from flows.doors.cli import laboratory
+
+    laboratory.pass_on(context.args)

@@ -1,0 +1,110 @@
+"""`fleet test` and `fleet bench`: the proof that this checkout is right, stage by stage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.domain.errors import Refused
+from flows.settings import CHECKOUT
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One tool and how it is called."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+def check_all(*, everything: bool, without_lab: bool) -> int:
+    """Every stage has passed, or the first that did not is named; answers the exit code."""
+    missing = _missing_for_lab()
+    for sentence in missing:
+        print(f"the lab cannot run here: {sentence}")
+    for stage in stages(everything=everything, with_lab=not missing):
+        if not _passes(stage):
+            return 1
+    return _verdict(missing, without_lab=without_lab)
+
+
+def stages(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
+    """The stages in their order: what is quick and static first."""
+    unwanted = [mark for mark, wanted in (("lab", with_lab), ("slow", everything)) if not wanted]
+    marks = " and ".join(f"not {mark}" for mark in unwanted)
+    return (
+        Stage("ruff check", _tool("ruff", "check")),
+        Stage("ruff format", _tool("ruff", "format", "--check")),
+        Stage("mypy", _tool("mypy")),
+        Stage("import-linter", _tool("lint-imports")),
+        Stage(
+            "ansible-lint",
+            _tool("ansible-lint", "--offline", "--profile", "production", "playbooks"),
+        ),
+        Stage("pytest", _tool("pytest", *(("-m", marks) if marks else ()))),
+    )
+
+
+def benchmark(name: str) -> int:
+    """The benchmark has run; answers its exit code."""
+    folder = CHECKOUT / "benchmarks"
+    known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    if name not in known:
+        raise Refused(f'benchmark "{name}": there is none; accepted are {", ".join(known)}')
+    module = f"benchmarks.{name}"
+    return subprocess.run([sys.executable, "-m", module], cwd=CHECKOUT, check=False).returncode
+
+
+def _missing_for_lab() -> list[str]:
+    """What this machine lacks to carry a lab, one sentence each."""
+    from inventories.lab import doctor  # noqa: PLC0415
+
+    found = [finding for finding in doctor.check() if finding.fatal]
+    return [f"{finding.name}: {finding.sentence}; {finding.remedy}" for finding in found]
+
+
+def _passes(stage: Stage) -> bool:
+    print(f"── {stage.name}", flush=True)
+    began = time.monotonic()
+    ended = subprocess.run(stage.argv, cwd=CHECKOUT, env=_environment(), check=False)
+    seconds = time.monotonic() - began
+    if ended.returncode == 0:
+        print(f"── {stage.name}: passed in {seconds:.1f} s", flush=True)
+        return True
+    print(f"── {stage.name}: FAILED after {seconds:.1f} s; what follows it was not run", flush=True)
+    return False
+
+
+def _verdict(missing: Sequence[str], *, without_lab: bool) -> int:
+    if not missing:
+        return 0
+    skipped = _count_lab_tests()
+    print(f"── {skipped} tests in the lab: SKIPPED, because the lab cannot run here")
+    if without_lab:
+        return 0
+    print("── not proved: run it where the lab can run, or accept that with --without-lab")
+    return 1
+
+
+def _count_lab_tests() -> int:
+    argv = _tool("pytest", "--collect-only", "-m", "lab")
+    listed = subprocess.run(
+        argv, cwd=CHECKOUT, env=_environment(), capture_output=True, text=True, check=False
+    )
+    return sum("::" in line for line in listed.stdout.splitlines())
+
+
+def _tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(BIN / name), *arguments)
+
+
+def _environment() -> dict[str, str]:
+    """Tools find each other (ansible-lint calls ansible) in this virtual environment first."""
+    return {**os.environ, "PATH": f"{BIN}:{os.environ.get('PATH', '')}"}

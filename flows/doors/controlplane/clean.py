@@ -1,0 +1,62 @@
+"""`fleet clean`: everything that the product made on this machine goes, and nothing else.
+
+Installed packages and the checkout with its virtual environment stay.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flows.doors.controlplane.down import down
+from flows.doors.controlplane.home import MARKER
+from flows.doors.controlplane.processes import remembered
+from flows.doors.controlplane.programs import names, pid_file
+from flows.doors.controlplane.progress import StepLines
+from flows.doors.wiring import open_lab
+from flows.settings import Settings
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One thing that will go: what it is, in words, and how it goes."""
+
+    what: str
+    remove: Callable[[], None]
+
+
+def removals(settings: Settings) -> tuple[Removal, ...]:
+    """What there is to remove now, in the order in which it must go."""
+    found = (_processes(settings), _lab(settings), _cache(settings), _home(settings))
+    return tuple(removal for removal in found if removal is not None)
+
+
+def _processes(settings: Settings) -> Removal | None:
+    running = [name for name in names() if remembered(pid_file(settings, name))]
+    if not running:
+        return None
+    what = f"the running control plane ({', '.join(running)}), without waiting for its runs"
+    return Removal(what, lambda: down(settings, StepLines(), now=True))
+
+
+def _lab(settings: Settings) -> Removal | None:
+    lab = open_lab(settings, lambda line: None)
+    if not lab.exists():
+        return None
+    what = f"lab {settings.lab} in {settings.lab_root / settings.lab}: all machines and their disks"
+    return Removal(what, lab.destroy)
+
+
+def _cache(settings: Settings) -> Removal | None:
+    if not settings.cache.is_dir():
+        return None
+    what = f"the cache {settings.cache}: the machines' image and the built distributions"
+    return Removal(what, lambda: shutil.rmtree(settings.cache))
+
+
+def _home(settings: Settings) -> Removal | None:
+    if not (settings.home / MARKER).exists():
+        return None
+    what = f"FLEET_HOME {settings.home}: records, keys, certificates, secrets, logs"
+    return Removal(what, lambda: shutil.rmtree(settings.home))

@@ -1,0 +1,145 @@
+"""`fleet up`: from nothing, or from whatever is left, to a control plane that takes requests."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from flows.domain.errors import EffectFailed, Refused
+from flows.doors.controlplane.home import prepare_home
+from flows.doors.controlplane.prefect_settings import (
+    POOL,
+    client_profile,
+    environment,
+    write_profiles,
+)
+from flows.doors.controlplane.processes import remembered
+from flows.doors.controlplane.programs import SUPERVISOR, log_file, pid_file
+from flows.doors.controlplane.progress import StepLines
+from flows.doors.controlplane.reconcile import reconcile
+from flows.doors.controlplane.zombies import watch_for_zombies
+from flows.doors.deployments import deployments, register
+from flows.doors.prefect_api import PrefectApi, open_api, ui_address
+from flows.doors.wiring import open_lab, upgrade_records
+from flows.settings import Settings
+
+SERVER_SECONDS = 120
+WORKER_SECONDS = 60
+POLL_SECONDS = 0.3
+
+
+def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
+    """Everything runs and is registered; what runs already is left alone."""
+    prepare_home(settings)
+    with _one_at_a_time(settings):
+        with lines.step("settings and records"):
+            _check_profiles(settings)
+            upgrade_records(settings)
+        if with_lab:
+            _lab_up(settings, lines)
+        with lines.step("Prefect server"):
+            _start_supervisor(settings)
+            _wait(settings, "server", SERVER_SECONDS, lambda: _healthy(settings))
+        with open_api(settings) as api:
+            _open_for_requests(settings, api, lines)
+    lines.say(f"ready at {ui_address(settings)}")
+
+
+def _open_for_requests(settings: Settings, api: PrefectApi, lines: StepLines) -> None:
+    began = datetime.now(UTC)
+    with lines.step("worker"):
+        _wait(settings, "worker", WORKER_SECONDS, lambda: _takes_runs(api))
+    wanted = deployments()
+    with lines.step(f"{len(wanted)} deployments"):
+        register(api, wanted)
+        watch_for_zombies(api)
+    with lines.step("runs of the past") as note:
+        note(f"runs of the past: {reconcile(api, began)}")
+        api.patch(f"/work_pools/{POOL}", {"is_paused": False})
+
+
+def _check_profiles(settings: Settings) -> None:
+    changed = write_profiles(settings)
+    if changed and remembered(pid_file(settings, SUPERVISOR)):
+        raise Refused("the settings have changed since the control plane was started; "
+                      "run `fleet down`, then `fleet up`")  # fmt: skip
+
+
+def _lab_up(settings: Settings, lines: StepLines) -> None:
+    from inventories.lab import LabError  # noqa: PLC0415 (not every home has a lab)
+
+    with lines.step(f"lab {settings.lab}") as note:
+        try:
+            open_lab(settings, note).up()
+        except LabError as error:
+            raise EffectFailed(f"lab {settings.lab}: {error}") from error
+        note(f"lab {settings.lab}")
+
+
+def _start_supervisor(settings: Settings) -> None:
+    if remembered(pid_file(settings, SUPERVISOR)):
+        return
+    _check_port(settings)
+    with log_file(settings, SUPERVISOR).open("ab") as log:
+        subprocess.Popen(
+            (sys.executable, "-P", "-m", "flows.doors.controlplane.supervisor"),
+            env=environment(settings, client_profile(settings)),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _check_port(settings: Settings) -> None:
+    if remembered(pid_file(settings, "server")):
+        return
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", settings.prefect_port)) == 0:
+            raise EffectFailed(
+                f"prefect_port {settings.prefect_port}: another process listens there; "
+                "choose a free port by FLEET_PREFECT_PORT"
+            )
+
+
+def _healthy(settings: Settings) -> bool:
+    with open_api(settings) as api:
+        return api.healthy()
+
+
+def _takes_runs(api: PrefectApi) -> bool:
+    """The pool exists and has a worker that reported just now (the worker makes the pool)."""
+    if api.find(f"/work_pools/{POOL}") is None:
+        return False
+    workers = api.post(f"/work_pools/{POOL}/workers/filter", {})
+    return any(worker["status"] == "ONLINE" for worker in workers)
+
+
+def _wait(settings: Settings, name: str, seconds: float, condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > limit:
+            log = log_file(settings, name)
+            last = _last_line(log.read_text(errors="replace")) if log.exists() else "nothing"
+            raise EffectFailed(
+                f"{name}: not ready within {seconds:.0f} s; its log {log} ends with: {last}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing"])[-1]
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    with (settings.run / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,117 @@
+"""The Prefect UI: one deployment per operation, with its form, words and tags; and the schedule.
+
+Registered over the REST API, one after the other: in parallel they block each other on SQLite.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.doors.catalogue import OPERATIONS, AnyOperation
+from flows.doors.controlplane.prefect_settings import POOL
+from flows.doors.form import form
+from flows.doors.prefect_api import Json, PrefectApi
+
+RUNS = "flows.doors.runs"
+NO_PARAMETERS: Json = {"title": "Parameters", "type": "object", "properties": {}}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the UI shows under one name, and which flow it starts."""
+
+    flow: str
+    title: str
+    description: str
+    entrypoint: str
+    parameters: Json = field(default_factory=lambda: NO_PARAMETERS)
+    tags: tuple[str, ...] = ()
+    cron: str = ""
+
+
+def attribute_of(flow: str) -> str:
+    """`create-instance` -> `create_instance`: what the flow is called in Python."""
+    return flow.replace("-", "_")
+
+
+def deployments(operations: Iterable[AnyOperation] = OPERATIONS) -> tuple[Deployment, ...]:
+    """All of them, the scheduled ones last."""
+    return (*(_of(operation) for operation in operations), CHECK_HEALTH)
+
+
+CHECK_HEALTH = Deployment(
+    flow="check-health",
+    title="Check health",
+    description="Looks at every instance once a minute: Running or Faulty, and why.",
+    entrypoint=f"{RUNS}:check_health",
+    tags=("monitoring", "scheduled"),
+    cron="* * * * *",
+)
+
+
+def register(api: PrefectApi, wanted: Sequence[Deployment]) -> None:
+    """The server has these deployments, and no others of ours."""
+    ids = {_apply(api, deployment) for deployment in wanted}
+    filters = {"work_pools": {"name": {"any_": [POOL]}}}
+    for present in api.post("/deployments/filter", filters):
+        ours = str(present["entrypoint"] or "").startswith(f"{RUNS}:")
+        if ours and present["id"] not in ids:
+            api.delete(f"/deployments/{present['id']}")
+
+
+def _apply(api: PrefectApi, wanted: Deployment) -> str:
+    flow_id = api.post("/flows/", {"name": wanted.flow})["id"]
+    return str(api.post("/deployments/", _body(flow_id, wanted))["id"])
+
+
+def _of(operation: AnyOperation) -> Deployment:
+    return Deployment(
+        flow=operation.name,
+        title=operation.title,
+        description=operation.description,
+        entrypoint=f"{RUNS}:{attribute_of(operation.name)}",
+        parameters=form(operation.request, operation.title),
+        tags=(_chapter(operation),),
+    )
+
+
+def _chapter(operation: AnyOperation) -> str:
+    """`instances` for what lies in `flows/instances`."""
+    return operation.procedure.__module__.split(".")[1]
+
+
+def _body(flow_id: str, wanted: Deployment) -> Json:
+    return {
+        "flow_id": flow_id,
+        "name": wanted.title,
+        "description": wanted.description,
+        "tags": list(wanted.tags),
+        "entrypoint": wanted.entrypoint,
+        "parameter_openapi_schema": wanted.parameters,
+        # Refusals shall come in our words, through every door.
+        "enforce_parameter_schema": False,
+        "work_pool_name": POOL,
+        "job_variables": _job_variables(),
+        "pull_steps": [],
+        **_schedule(wanted),
+    }
+
+
+def _job_variables() -> dict[str, Any]:
+    """Without a command of its own Prefect starts Python twice; with its output streamed, a
+    run dies at its next line once its worker is gone."""
+    return {"command": f"{sys.executable} -P -m prefect.engine", "stream_output": False}
+
+
+def _schedule(wanted: Deployment) -> Json:
+    """A run that is still going when its successor is due goes on; the successor is cancelled."""
+    if not wanted.cron:
+        return {"schedules": []}
+    return {
+        "schedules": [{"schedule": {"cron": wanted.cron, "timezone": "UTC"}, "active": True}],
+        "concurrency_limit": 1,
+        "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
+    }

@@ -1,0 +1,117 @@
+"""A run as it is followed from outside: its steps so far and how it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flows.doors.prefect_api import Json, PrefectApi, Unreachable, flow_run, task_runs
+
+POLL_SECONDS = 0.5
+SILENCE_SECONDS = 120
+"""How long the control plane may be silent, for instance while it is started anew."""
+
+_ENDS = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+
+
+@dataclass(frozen=True)
+class StepSeen:
+    """One step: its title, how it stands (Prefect's word, lower case) and its seconds so far."""
+
+    id: str
+    title: str
+    state: str
+    seconds: float
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state.upper() in _ENDS
+
+
+@dataclass(frozen=True)
+class RunSeen:
+    """One run: `state` is its type, `state_name` what people call it, `message` its sentence."""
+
+    id: str
+    name: str
+    state: str
+    state_name: str
+    message: str
+    seconds: float
+    plan_only: bool = False
+    steps: tuple[StepSeen, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state in _ENDS
+
+    @property
+    def exit_code(self) -> int:
+        """0 for success only; 2 when it was refused, so nothing was changed; else 1."""
+        if self.state == "COMPLETED":
+            return 0
+        return 2 if self.state_name == "Refused" else 1
+
+
+Show = Callable[[Sequence[RunSeen]], None]
+
+
+def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen, ...]:
+    """The runs at their end; `show` has seen them every half second until then."""
+    silent_since: float | None = None
+    while True:
+        try:
+            seen = tuple(look(api, run_id) for run_id in run_ids)
+            silent_since = None
+        except Unreachable:
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > SILENCE_SECONDS:
+                raise
+            time.sleep(POLL_SECONDS)
+            continue
+        show(seen)
+        if all(run.over for run in seen):
+            return seen
+        time.sleep(POLL_SECONDS)
+
+
+def look(api: PrefectApi, run_id: str) -> RunSeen:
+    """The run as it stands now. Its steps are asked for last, so an ended run has all of them."""
+    run = flow_run(api, run_id)
+    state = run["state"] or {}
+    return RunSeen(
+        id=run_id,
+        name=str(run["name"]),
+        state=str(state.get("type", "")),
+        state_name=str(state.get("name", "")),
+        message=str(state.get("message") or ""),
+        seconds=_seconds(run),
+        plan_only=_asks_for_plan(run["parameters"].get("request")),
+        steps=tuple(_step(each) for each in task_runs(api, run_id)),
+    )
+
+
+def _asks_for_plan(request: object) -> bool:
+    value = request.get("plan_only") if isinstance(request, dict) else None
+    return str(value).lower() in ("true", "1", "yes", "on", "y", "t")
+
+
+def _step(run: Json) -> StepSeen:
+    return StepSeen(
+        id=str(run["id"]),
+        title=str(run["name"]),
+        state=str(run["state_type"] or "pending").lower(),
+        seconds=_seconds(run),
+    )
+
+
+def _seconds(run: Json) -> float:
+    if not run["start_time"]:
+        return 0.0
+    began = datetime.fromisoformat(run["start_time"])
+    ended = datetime.fromisoformat(run["end_time"]) if run["end_time"] else datetime.now(UTC)
+    return max(0.0, (ended - began).total_seconds())

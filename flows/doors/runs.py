@@ -1,0 +1,120 @@
+"""The flows that Prefect runs: one per operation, and the sweep.
+
+A flow is the thinnest of covers: it opens the doors, lets the operation be conducted, and turns
+the end into a state whose message is the one sentence that a person reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.flows import Flow
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows.adapters.processes import LinuxProcesses
+from flows.adapters.stage import Stage
+from flows.domain.errors import Refused, ServiceError
+from flows.domain.operations import Caller
+from flows.doors.asker import asker_of
+from flows.doors.catalogue import OPERATIONS, AnyOperation
+from flows.doors.deployments import attribute_of
+from flows.doors.prefect_api import ui_link
+from flows.doors.stage import PrefectStage
+from flows.doors.wiring import open_doors
+from flows.monitoring.check_health import sweep
+from flows.procedures.operation import conduct
+from flows.settings import Settings, load_settings
+
+Work = Callable[[Mapping[str, Any], Caller, Stage], str]
+"""Does what is asked and answers with one sentence; raises a ServiceError otherwise."""
+
+
+def operation_flow(operation: AnyOperation, work: Work) -> Flow[..., State[Any]]:
+    """The flow of an operation: one object parameter, one sentence at the end."""
+
+    def run(request: Any = None) -> State[Any]:
+        return _ended(lambda: work(_fields(request), this_caller(), PrefectStage()))
+
+    run.__name__ = attribute_of(operation.name)
+    run.__doc__ = operation.description
+    return flow(
+        name=operation.name,
+        flow_run_name=lambda: operation.run_name(_fields(_parameters().get("request"))),
+        # The request class checks the input, so that all doors refuse in the same words.
+        validate_parameters=False,
+        persist_result=False,
+    )(run)
+
+
+def conducted(operation: AnyOperation) -> Work:
+    """The operation on this control plane's own doors."""
+
+    def work(raw: Mapping[str, Any], caller: Caller, stage: Stage) -> str:
+        doors = open_doors(load_settings(), stage.say)
+        return conduct(operation, doors, raw, caller, stage).sentence
+
+    return work
+
+
+def this_caller() -> Caller:
+    """Who asked for the flow run that this process carries out."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("there is no flow run in this process")
+    run = context.flow_run
+    asker = asker_of(run.labels, automatic=run.auto_scheduled)
+    link = ui_link(load_settings(), str(run.id))
+    return Caller(asker.name, asker.door, LinuxProcesses().here(str(run.id), link))
+
+
+@flow(name="check-health", flow_run_name="check health", persist_result=False)
+def check_health() -> State[Any]:
+    """Look at every instance: Running or Faulty, and why."""
+    settings = load_settings()
+    return _ended(lambda: _swept(settings))
+
+
+def _swept(settings: Settings) -> str:
+    return sweep(open_doors(settings, get_run_logger().info))
+
+
+def _ended(work: Callable[[], str]) -> State[Any]:
+    _hide_login()
+    try:
+        return Completed(message=work())
+    except Refused as refused:
+        return Failed(name="Refused", message=str(refused))
+    except ServiceError as error:
+        return Failed(message=str(error))
+
+
+def _hide_login() -> None:
+    """Prefect has read its login by now; no process that an operation starts shall inherit it."""
+    os.environ.pop("PREFECT_API_AUTH_STRING", None)
+
+
+def _fields(request: Any) -> Mapping[str, Any]:
+    if request is None:
+        return {}
+    if not isinstance(request, Mapping):
+        raise Refused(f"request {request!r}: an object with the fields of the form is accepted")
+    return request
+
+
+def _parameters() -> Mapping[str, Any]:
+    context = FlowRunContext.get()
+    return context.parameters if context and context.parameters else {}
+
+
+globals().update(
+    {
+        attribute_of(operation.name): operation_flow(operation, conducted(operation))
+        for operation in OPERATIONS
+    }
+)
