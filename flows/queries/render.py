@@ -112,7 +112,7 @@ def _brokers(brokers: Sequence[BrokerView]) -> Table:
 
 def _parameters(view: InstanceView) -> Iterable[tuple[str, RenderableType]]:
     shown = {"name", "version", "flavor"}
-    kept = {**dict.fromkeys(view["notes"], "-"), **view["parameters"]}
+    kept = {**view["parameters"], **dict.fromkeys(view["notes"].keys() - view["parameters"], "-")}
     for field, value in kept.items():
         if field not in shown:
             note = view["notes"].get(field)
