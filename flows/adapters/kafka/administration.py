@@ -1,0 +1,132 @@
+"""What is asked of a cluster through CONTROL; every question can be asked again.
+
+But for metadata no call names a limit: the connection's `socket.timeout.ms` is that of every
+request (`elect_leaders` of confluent-kafka 2.16 cannot take one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import ElectionType, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ClusterMetadata,
+    ResourcePatternType,
+    ResourceType,
+)
+from confluent_kafka.admin import NewTopic as TopicOrder
+
+from flows.adapters.kafka.connection import REQUEST_SECONDS, late
+from flows.domain.cluster import Cluster, NewTopic, Partition, Permission
+
+_ANY: Any = None
+"""Every name, principal or host, in a filter (the library's stubs do not know it)."""
+
+_OPERATIONS = {
+    "All": AclOperation.ALL,
+    "Alter": AclOperation.ALTER,
+    "AlterConfigs": AclOperation.ALTER_CONFIGS,
+    "ClusterAction": AclOperation.CLUSTER_ACTION,
+    "Create": AclOperation.CREATE,
+    "Delete": AclOperation.DELETE,
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+    "IdempotentWrite": AclOperation.IDEMPOTENT_WRITE,
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+}
+
+
+def describe_cluster(client: AdminClient, seconds: float) -> Cluster:
+    """Brokers and partitions, once there is a controller.
+
+    Until a broker heard of one it loses requests, such as the first create-topics.
+    """
+    metadata = client.list_topics(timeout=seconds)
+    if metadata.controller_id < 0:
+        raise late("there is no controller")
+    return Cluster(
+        brokers=tuple(sorted(metadata.brokers)),
+        controller=metadata.controller_id,
+        partitions=tuple(_partitions(metadata)),
+    )
+
+
+def create_topic(client: AdminClient, topic: NewTopic) -> None:
+    """The topic exists; an earlier try whose answer was lost may have made it."""
+    order = TopicOrder(
+        topic.name,
+        num_partitions=len(topic.assignment),
+        replica_assignment=[list(topic.assignment[each]) for each in sorted(topic.assignment)],
+        config=dict(topic.config),
+    )
+    try:
+        _result(client.create_topics([order])[topic.name])
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+
+
+def topics_with_permissions(client: AdminClient) -> frozenset[str]:
+    """The names of all topics with an access control list of their own."""
+    every = AclBindingFilter(
+        ResourceType.TOPIC,
+        _ANY,
+        ResourcePatternType.LITERAL,
+        _ANY,
+        _ANY,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+    found = _result(client.describe_acls(every))
+    return frozenset(binding.name for binding in found)
+
+
+def grant(client: AdminClient, topic: str, permissions: Sequence[Permission]) -> None:
+    """The topic's list holds the permissions, at least one."""
+    bindings = [_binding(topic, permission) for permission in dict.fromkeys(permissions)]
+    for future in client.create_acls(bindings).values():
+        _result(future)
+
+
+def elect_preferred(client: AdminClient, partitions: Sequence[tuple[str, int]]) -> None:
+    """The first replica leads each of the partitions, at least one (none would mean all)."""
+    wished = [TopicPartition(topic, number) for topic, number in partitions]
+    answers = _result(client.elect_leaders(ElectionType.PREFERRED, wished))
+    for error in answers.values():
+        if error is not None and error.code() != KafkaError.ELECTION_NOT_NEEDED:
+            raise KafkaException(error)
+
+
+def _result(future: Future[Any]) -> Any:
+    # librdkafka keeps the limit itself; the second one is for a thread of its that died.
+    try:
+        return future.result(timeout=2 * REQUEST_SECONDS)
+    except TimeoutError:
+        raise late("librdkafka did not answer") from None
+
+
+def _partitions(metadata: ClusterMetadata) -> Iterator[Partition]:
+    for topic in sorted(metadata.topics):
+        for number, found in sorted(metadata.topics[topic].partitions.items()):
+            leader = found.leader if found.leader >= 0 else None
+            yield Partition(topic, number, leader, tuple(found.replicas), tuple(found.isrs))
+
+
+def _binding(topic: str, permission: Permission) -> AclBinding:
+    return AclBinding(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        permission.principal,
+        permission.host,
+        _OPERATIONS[permission.operation],
+        AclPermissionType.ALLOW,
+    )

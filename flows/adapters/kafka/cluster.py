@@ -1,0 +1,135 @@
+"""The door to one cluster: each call is a conversation of its own, bounded in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from flows.adapters.kafka import administration, round_trip
+from flows.adapters.kafka.connection import (
+    PAUSE_SECONDS,
+    REQUEST_SECONDS,
+    Credentials,
+    Heard,
+    Settings,
+    client_settings,
+    control_settings,
+    conversation,
+    may_pass,
+)
+from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip
+from flows.domain.instance import Instance
+
+LIMIT_SECONDS = 20.0
+
+Answer = TypeVar("Answer")
+
+
+class ConfluentKafka:
+    """Implements `Kafka`; every failure is an EffectFailed, and every call can be repeated.
+
+    Each call makes clients of its own: addresses, certificates and brokers change under an
+    instance, and a fresh client has seen none of the old ones. After `limit_seconds` nothing is
+    asked again, and one request takes at most 4 s; a round trip takes at most three such limits.
+    """
+
+    def __init__(
+        self, credentials: Callable[[Instance], Credentials], limit_seconds: float = LIMIT_SECONDS
+    ) -> None:
+        self._credentials = credentials
+        self._limit = limit_seconds
+        self._request = min(limit_seconds, REQUEST_SECONDS)
+
+    def cluster(self, instance: Instance) -> Cluster:
+        """The brokers and partitions that the cluster knows, once it has a controller."""
+        return self._ask(
+            instance,
+            "telling its brokers and topics",
+            lambda client: administration.describe_cluster(client, self._request),
+        )
+
+    def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic exists; True when it had to be made. One that exists is left as it is."""
+        if topic.name in self.cluster(instance).topics:
+            return False
+        self._ask(
+            instance,
+            f"creating topic {topic.name}",
+            lambda client: administration.create_topic(client, topic),
+        )
+        return True
+
+    def topics_with_permissions(self, instance: Instance) -> frozenset[str]:
+        """The topics that have an access control list of their own, whether they exist or not.
+
+        `*` is among them when a list holds for all topics; lists for prefixes are not looked at.
+        """
+        return self._ask(
+            instance, "listing topics with permissions", administration.topics_with_permissions
+        )
+
+    def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None:
+        """The topic's access control list holds these permissions beside those that it had."""
+        if permissions:
+            self._ask(
+                instance,
+                f"granting permissions on topic {topic}",
+                lambda client: administration.grant(client, topic, permissions),
+            )
+
+    def elect_preferred(self, instance: Instance, partitions: Sequence[tuple[str, int]]) -> None:
+        """The first replica leads each of the partitions; where it does already nothing happens.
+
+        Fails when one of them cannot: its first replica is down or not in sync.
+        """
+        if partitions:
+            self._ask(
+                instance,
+                "electing preferred leaders",
+                lambda client: administration.elect_preferred(client, partitions),
+            )
+
+    def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
+        """The messages (in all, but at least one to each partition) came back as they were sent.
+
+        They go through PRIVATE with acks=all, idempotent, as the probe's user, and are read back
+        by partition and offset. The seconds to the first ack count from the call: connection and
+        login are in them. As with any client, a topic that does not exist comes into being where
+        automatic creation is on, and `__consumer_offsets` with the first round trip.
+        """
+        called = time.monotonic()
+        settings = client_settings(instance, self._credentials(instance))
+        with conversation(instance, f"a round trip through topic {topic}") as heard:
+            sent = round_trip.send(heard, settings, topic, messages, self._limit)
+            back = round_trip.read_back(heard, settings, topic, sent.values, self._limit)
+        return RoundTrip(len(sent.values), back, sent.first_ack - called)
+
+    def _ask(
+        self, instance: Instance, what: str, question: Callable[[AdminClient], Answer]
+    ) -> Answer:
+        """The answer of the cluster, asked again by a fresh client as long as it may still come."""
+        settings = control_settings(instance, self._credentials(instance), self._request)
+        deadline = time.monotonic() + self._limit
+        with conversation(instance, what) as heard:
+            while True:
+                try:
+                    return _ask_once(heard, settings, question)
+                except KafkaException as error:
+                    if not may_pass(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(PAUSE_SECONDS)
+
+
+def _ask_once(
+    heard: Heard, settings: Settings, question: Callable[[AdminClient], Answer]
+) -> Answer:
+    own: dict[str, Any] = {**settings, "error_cb": heard.error}
+    client = AdminClient(own, logger=heard)
+    try:
+        return question(client)
+    finally:
+        client.poll(0)  # hands over what librdkafka had to say

@@ -1,0 +1,317 @@
+"""The ZooKeeper ensemble of one instance, through the login that the product and brokers share.
+
+Whoever owns a node is told by its access control list, exactly as a broker with
+`zookeeper.set.acl=true` would write it: all rights for the login, and reading for anybody when
+the node is public.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import (
+    AuthFailedError,
+    BadVersionError,
+    ConnectionClosedError,
+    ConnectionLoss,
+    KazooException,
+    NodeExistsError,
+    NoNodeError,
+    SessionClosedRequireSaslError,
+)
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+from kazoo.security import ACL, Id
+
+from flows.domain.cluster import ZNode
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Broker, Instance
+from flows.domain.listeners import ZOOKEEPER_CLIENT_PORT
+
+LIMIT_SECONDS = 15.0
+"""The longest that a session may take to begin, and any one answer to come."""
+
+_SESSION_SECONDS = 6.0
+_STATUS_SECONDS = 2.0
+_ASK_TRIES, _MERGE_TRIES = 3, 10
+_ALL_RIGHTS, _READ = 31, 1
+_OWN = (ACL(_ALL_RIGHTS, Id("sasl", "kafka")),)
+_PUBLIC = (*_OWN, ACL(_READ, Id("world", "anyone")))
+
+# kazoo's own log is for whoever debugs and adds a handler: what matters of it ends in a sentence.
+# Below this level it holds the content of every request, users' salted hashes among them.
+_kazoo_log = logging.getLogger(f"{__name__}.kazoo")
+_kazoo_log.setLevel(logging.INFO)
+_kazoo_log.propagate = False
+_kazoo_log.addHandler(logging.NullHandler())
+
+
+class KazooZooKeeper:
+    """Implements `ZooKeeper` with kazoo; each call is a session of its own that ends with it.
+
+    `login` tells user and password (SASL DIGEST-MD5) of an instance; the user is `kafka`, who
+    owns all nodes. Whatever ZooKeeper does not do in time, or refuses, is an EffectFailed.
+    """
+
+    def __init__(
+        self, login: Callable[[Instance], tuple[str, str]], limit_seconds: float = LIMIT_SECONDS
+    ) -> None:
+        self._login = login
+        self._limit = limit_seconds
+
+    def serving(self, instance: Instance) -> tuple[int, ...]:
+        """The broker ids whose ZooKeeper node answers `srvr` as a member of a quorum.
+
+        Takes at most 4 s; a node that does not answer, or listens but does not serve yet, is not
+        among them. No login is needed.
+        """
+        nodes = [broker for broker in instance.ensemble if broker.address is not None]
+        with ThreadPoolExecutor(max_workers=max(len(nodes), 1)) as pool:
+            answers = list(pool.map(_serves, nodes))
+        return tuple(node.id for node, serves in zip(nodes, answers, strict=True) if serves)
+
+    def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
+        """The nodes are there with this content and owner; returns how many had to be written.
+
+        Only for nodes that the product owns as a whole, parents first: the content is replaced.
+        What others write to as well, such as users with quotas, is for `merge_config`. JSON that
+        says the same is left alone, however it is spelled.
+        """
+        with self._session(instance) as session:
+            session.own("/", _PUBLIC)
+            session.put(instance.chroot, b"", _PUBLIC)
+            return sum(
+                session.put(instance.chroot + node.path, node.data.encode(), _acl_of(node))
+                for node in nodes
+            )
+
+    def merge_config(self, instance: Instance, path: str, values: Mapping[str, str]) -> bool:
+        """The configuration node `path` holds these values beside those that it had.
+
+        Returns whether it had to be written. Made for `/config/users/NAME`, where SCRAM values
+        and quotas share a node: what somebody else writes meanwhile is kept.
+        """
+        with self._session(instance) as session:
+            return session.merge(instance.chroot + path, values)
+
+    def announce(self, instance: Instance, change: str) -> None:
+        """Brokers read the configuration of `change` again (`users/alice`).
+
+        Before the first broker ever started there is none to tell: it reads all when it starts.
+        """
+        text = json.dumps({"version": 2, "entity_path": change})
+        path = f"{instance.chroot}/config/changes/config_change_"
+        with self._session(instance) as session, suppress(NoNodeError):
+            session.append(path, text.encode(), _PUBLIC)
+
+    def registrations(self, instance: Instance) -> Mapping[int, int]:
+        """Broker id -> generation (czxid) of its registration.
+
+        A new generation means a new session, not always a new process.
+        """
+        parent = f"{instance.chroot}/brokers/ids"
+        with self._session(instance) as session:
+            found = {int(name): session.created(f"{parent}/{name}")
+                     for name in session.children(parent)}  # fmt: skip
+        return {broker: czxid for broker, czxid in sorted(found.items()) if czxid is not None}
+
+    def controller(self, instance: Instance) -> int | None:
+        """The broker id of the controller, or None when there is none just now."""
+        with self._session(instance) as session:
+            node = session.get(f"{instance.chroot}/controller")
+        return None if node is None else int(json.loads(node.data)["brokerid"])
+
+    @contextmanager
+    def _session(self, instance: Instance) -> Iterator[_Session]:
+        nodes = self.serving(instance)
+        if not nodes:
+            raise EffectFailed(f"ZooKeeper of {instance.name}: no node of the ensemble serves")
+        # Only nodes that serve: kazoo would wait a whole session for each one that does not.
+        hosts = ",".join(f"{broker.address}:{ZOOKEEPER_CLIENT_PORT}"
+                         for broker in instance.ensemble if broker.id in nodes)  # fmt: skip
+        with _as_effect(instance, self._limit), self._started(hosts, instance) as client:
+            yield _Session(client, self._limit)
+
+    @contextmanager
+    def _started(self, hosts: str, instance: Instance) -> Iterator[KazooClient]:
+        user, password = self._login(instance)
+        client = KazooClient(
+            hosts=hosts,
+            timeout=_SESSION_SECONDS,
+            sasl_options={"mechanism": "DIGEST-MD5", "username": user, "password": password},
+            handler=_CalmHandler(),
+            logger=_kazoo_log,
+        )
+        try:
+            # Not start(): it reports a refused login, which ends the session, as a time-out.
+            if not client.start_async().wait(self._limit):
+                raise KazooTimeoutError()
+            yield client
+        finally:
+            client.stop()
+            client.close()
+
+
+@dataclass(frozen=True)
+class _Content:
+    data: bytes
+    version: int
+
+
+class _Session:
+    """The few questions that are asked of ZooKeeper, each answered in time or failed."""
+
+    def __init__(self, client: KazooClient, limit: float) -> None:
+        self._client = client
+        self._limit = limit
+
+    def get(self, path: str) -> _Content | None:
+        try:
+            data, stat = self._ask(self._client.get_async, path)
+        except NoNodeError:
+            return None
+        return _Content(data or b"", stat.version)
+
+    def children(self, path: str) -> list[str]:
+        try:
+            return list(self._ask(self._client.get_children_async, path))
+        except NoNodeError:
+            return []
+
+    def created(self, path: str) -> int | None:
+        """The czxid of a node, or None when there is none."""
+        stat = self._ask(self._client.exists_async, path)
+        return None if stat is None else int(stat.czxid)
+
+    def append(self, path: str, data: bytes, acl: Sequence[ACL]) -> None:
+        self._ask(self._client.create_async, path, data, acl=list(acl), sequence=True)
+
+    def put(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
+        """The node has this content and this owner; True when one of them had to be written."""
+        node = self.get(path)
+        if node is None and self._create(path, data, acl):
+            return True
+        changed = node is None or not _same(node.data, data)
+        if changed:
+            self._ask(self._client.set_async, path, data)
+        return self.own(path, acl) or changed
+
+    def own(self, path: str, acl: Sequence[ACL]) -> bool:
+        """The node has this access control list; True when it had to be written."""
+        present, _ = self._ask(self._client.get_acls_async, path)
+        if set(present) == set(acl):
+            return False
+        self._ask(self._client.set_acls_async, path, list(acl))
+        return True
+
+    def merge(self, path: str, values: Mapping[str, str]) -> bool:
+        for _ in range(_MERGE_TRIES):
+            node = self.get(path)
+            present = _config_of(node)
+            if values.items() <= present.items():
+                return False
+            if self._replace(path, node, {**present, **values}):
+                return True
+        raise EffectFailed(
+            f"ZooKeeper node {path}: others changed it {_MERGE_TRIES} times meanwhile"
+        )
+
+    def _replace(self, path: str, node: _Content | None, config: Mapping[str, str]) -> bool:
+        """False when somebody else was faster."""
+        data = json.dumps({"version": 1, "config": config}).encode()
+        if node is None:
+            return self._create(path, data, _OWN)
+        try:
+            self._ask(self._client.set_async, path, data, version=node.version)
+        except BadVersionError:
+            return False
+        return True
+
+    def _create(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
+        """False when it is there already."""
+        try:
+            self._ask(self._client.create_async, path, data, acl=list(acl))
+        except NodeExistsError:
+            return False
+        return True
+
+    def _ask(self, question: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """The answer; asked again when the connection broke, since all questions can be repeated.
+
+        kazoo connects anew by itself, and a question waits until it has.
+        """
+        for _ in range(_ASK_TRIES - 1):
+            with suppress(ConnectionLoss):
+                return question(*arguments, **options).get(timeout=self._limit)
+        return question(*arguments, **options).get(timeout=self._limit)
+
+
+class _CalmHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
+    """kazoo's threads, but one whose login is refused ends without a traceback on standard error.
+
+    The end of its session tells everybody who waits for it.
+    """
+
+    def spawn(self, function: Callable[..., None], *arguments: Any, **options: Any) -> Any:
+        def calm() -> None:
+            with suppress(KazooException):
+                function(*arguments, **options)
+
+        return super().spawn(calm)
+
+
+@contextmanager
+def _as_effect(instance: Instance, limit: float) -> Iterator[None]:
+    """Whatever goes wrong inside is an EffectFailed with one sentence."""
+    try:
+        yield
+    except KazooTimeoutError:
+        raise _failed(instance, f"no answer within {limit:g} s") from None
+    except (AuthFailedError, ConnectionClosedError, SessionClosedRequireSaslError):
+        raise _failed(instance, "it refused the product's login and closed the session") from None
+    except NoNodeError:
+        raise _failed(instance, "a parent of a node that was to be written is missing") from None
+    except KazooException as error:
+        raise _failed(instance, f"it failed with {type(error).__name__}") from error
+
+
+def _failed(instance: Instance, reason: str) -> EffectFailed:
+    return EffectFailed(f"ZooKeeper of {instance.name}: {reason}")
+
+
+def _serves(node: Broker) -> bool:
+    """`srvr` tells a mode only of a server that serves; a port is open long before."""
+    try:
+        return b"Mode:" in _status(str(node.address))
+    except OSError:
+        return False
+
+
+def _status(address: str) -> bytes:
+    where = (address, ZOOKEEPER_CLIENT_PORT)
+    with closing(socket.create_connection(where, timeout=_STATUS_SECONDS)) as connection:
+        connection.sendall(b"srvr")
+        return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def _same(present: bytes, wished: bytes) -> bool:
+    try:
+        return present == wished or bool(json.loads(present) == json.loads(wished))
+    except ValueError:
+        return False
+
+
+def _config_of(node: _Content | None) -> dict[str, str]:
+    document = json.loads(node.data) if node and node.data else {}
+    return dict(document.get("config", {}))
+
+
+def _acl_of(node: ZNode) -> Sequence[ACL]:
+    return _PUBLIC if node.public else _OWN

@@ -1,0 +1,211 @@
+"""One real broker, asked as its super user and used as a client; refusals by their text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from flows.adapters.kafka import ConfluentKafka, Credentials
+from flows.adapters.kafka.connection import client_settings, conversation
+from flows.adapters.kafka.round_trip import Place, read_back, send
+from flows.domain.cluster import PROBE_TOPIC, NewTopic
+from flows.domain.errors import EffectFailed
+from flows.domain.permissions import OPEN_TOPIC
+from tests.adapters.contracts import kafka_contract, kafka_refusals_contract
+from tests.adapters.kafka_on_loopback import (
+    Loopback,
+    an_instance,
+    free_address,
+    kafka_on_loopback,
+)
+
+NO_CREDENTIALS = Credentials("", "", "", None, "__fleet_probe", None)
+
+
+@pytest.fixture(scope="module")
+def loopback() -> Iterator[Loopback]:
+    with kafka_on_loopback() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def orders(loopback: Loopback) -> str:
+    """A topic of two partitions for everybody."""
+    loopback.kafka.create_topic(loopback.instance, NewTopic("orders", {0: (1,), 1: (1,)}))
+    loopback.kafka.grant(loopback.instance, "orders", OPEN_TOPIC)
+    return "orders"
+
+
+@pytest.mark.lab
+def test_keeps_the_contract_of_kafka_with_logins(loopback: Loopback) -> None:
+    kafka_contract(loopback.kafka, loopback.instance, "secured")
+
+
+@pytest.mark.lab
+def test_keeps_the_contract_of_kafka_without_logins(loopback: Loopback) -> None:
+    kafka_contract(loopback.kafka, loopback.open_instance, "open")
+
+
+@pytest.mark.lab
+def test_keeps_the_contract_of_refusals(loopback: Loopback) -> None:
+    kafka_refusals_contract(_impatient(loopback.credentials), loopback.instance)
+
+
+@pytest.mark.lab
+def test_the_probe_goes_through_its_own_topic(loopback: Loopback) -> None:
+    topic = NewTopic(PROBE_TOPIC, {0: (1,)}, {"min.insync.replicas": "1"})
+    loopback.kafka.create_topic(loopback.instance, topic)
+    found = loopback.kafka.round_trip(loopback.instance, PROBE_TOPIC, 5)
+    assert found.received == 5
+    assert 0 < found.seconds_to_first_ack < 20
+
+
+@pytest.mark.lab
+def test_others_do_not_get_through_the_topic_of_the_probe(loopback: Loopback) -> None:
+    loopback.kafka.create_topic(loopback.instance, NewTopic(PROBE_TOPIC, {0: (1,)}))
+    with pytest.raises(EffectFailed, match="Topic authorization failed"):
+        loopback.kafka.round_trip(loopback.open_instance, PROBE_TOPIC, 1)
+
+
+@pytest.mark.lab
+def test_messages_reach_every_partition(loopback: Loopback, orders: str) -> None:
+    before = _ends(loopback, orders)
+    loopback.kafka.round_trip(loopback.instance, orders, 7)
+    after = _ends(loopback, orders)
+    assert [end - start for start, end in zip(before, after, strict=True)] == [4, 3]
+
+
+@pytest.mark.lab
+def test_a_topic_keeps_the_configuration_it_was_made_with(loopback: Loopback) -> None:
+    with pytest.raises(EffectFailed, match="Unknown topic config name: colour"):
+        loopback.kafka.create_topic(
+            loopback.instance, NewTopic("colourful", {0: (1,)}, {"colour": "red"})
+        )
+    assert "colourful" not in loopback.kafka.cluster(loopback.instance).topics
+
+
+@pytest.mark.lab
+def test_a_wrong_password_is_refused(
+    loopback: Loopback, orders: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kafka = _impatient(replace(loopback.credentials, probe_password="Not-the-one-1"))
+    with pytest.raises(EffectFailed, match="SASL authentication error") as refused:
+        kafka.round_trip(loopback.instance, orders, 1)
+    assert "Not-the-one-1" not in str(refused.value)
+    assert str(refused.value).startswith("Kafka of on-loopback: a round trip through topic orders")
+    assert "\n" not in str(refused.value)
+    assert capfd.readouterr().err == "", "librdkafka's own lines"
+
+
+@pytest.mark.lab
+def test_a_broker_of_another_authority_is_not_trusted(loopback: Loopback, orders: str) -> None:
+    credentials = loopback.credentials
+    kafka = _impatient(
+        replace(
+            credentials,
+            internal_ca_pem=str(credentials.clients_ca_pem),
+            clients_ca_pem=credentials.internal_ca_pem,
+        )
+    )
+    with pytest.raises(EffectFailed, match="certificate verify failed"):
+        kafka.cluster(loopback.instance)
+    with pytest.raises(EffectFailed, match="certificate verify failed"):
+        kafka.round_trip(loopback.instance, orders, 1)
+
+
+@pytest.mark.lab
+def test_a_broker_whose_certificate_has_another_name_is_not_trusted(loopback: Loopback) -> None:
+    broker = loopback.instance.brokers[0]
+    same_host_by_another_name = str(int(IPv4Address(str(broker.address))))
+    renamed = replace(broker, address=same_host_by_another_name)
+    with pytest.raises(EffectFailed, match="certificate verify failed"):
+        _impatient(loopback.credentials).cluster(replace(loopback.instance, brokers=(renamed,)))
+
+
+@pytest.mark.lab
+def test_a_message_that_came_back_different_is_told(loopback: Loopback, orders: str) -> None:
+    sent = _send(loopback, orders)
+    partition, offset = min(sent)
+    with pytest.raises(EffectFailed) as failed:
+        _read_back(loopback, orders, {**sent, (partition, offset): b"another"})
+    assert str(failed.value) == (
+        f"Kafka of on-loopback: reading failed: offset {offset} of partition {partition} holds "
+        "another message than was sent"
+    )
+
+
+@pytest.mark.lab
+def test_a_message_that_does_not_come_back_is_told(loopback: Loopback, orders: str) -> None:
+    sent = _send(loopback, orders)
+    never = (0, max(offset for _, offset in sent) + 100)
+    with pytest.raises(EffectFailed, match="1 of 3 messages did not come back in 1 s"):
+        _read_back(loopback, orders, {**sent, never: b"never sent"})
+
+
+@pytest.mark.lab
+def test_kafkas_own_topics_are_closed_to_clients(loopback: Loopback, orders: str) -> None:
+    loopback.kafka.round_trip(loopback.instance, orders, 1)
+    with pytest.raises(EffectFailed, match="Topic authorization failed"):
+        loopback.kafka.round_trip(loopback.instance, "__consumer_offsets", 1)
+
+
+def test_a_cluster_that_is_not_there_fails_in_time(capfd: pytest.CaptureFixture[str]) -> None:
+    instance = an_instance(free_address(), sasl_ssl=False)
+    since = time.monotonic()
+    with pytest.raises(EffectFailed, match="Connection refused"):
+        _impatient(NO_CREDENTIALS).round_trip(instance, "any", 1)
+    assert time.monotonic() - since < 4
+    assert capfd.readouterr().err == ""
+
+
+def test_a_cluster_without_addresses_fails_at_once() -> None:
+    instance = an_instance(free_address(), sasl_ssl=True)
+    instance = replace(instance, brokers=(replace(instance.brokers[0], address=None),))
+    sentence = "Kafka of on-loopback: no broker has a CONTROL address yet"
+    with pytest.raises(EffectFailed, match=sentence):
+        _impatient(NO_CREDENTIALS).cluster(instance)
+
+
+def test_a_key_that_is_none_fails_in_one_sentence() -> None:
+    instance = an_instance(free_address(), sasl_ssl=True)
+    broken = replace(NO_CREDENTIALS, control_key_pem="no key")
+    with pytest.raises(EffectFailed, match="not in PEM format") as failed:
+        _impatient(broken).cluster(instance)
+    assert "no key" not in str(failed.value)
+
+
+def test_secrets_are_not_shown_with_the_credentials() -> None:
+    shown = repr(replace(NO_CREDENTIALS, control_key_pem="KEY-1", probe_password="WORD-1"))
+    assert "KEY-1" not in shown
+    assert "WORD-1" not in shown
+
+
+def _impatient(credentials: Credentials) -> ConfluentKafka:
+    return ConfluentKafka(lambda _: credentials, limit_seconds=1)
+
+
+def _send(loopback: Loopback, topic: str) -> dict[Place, bytes]:
+    settings = client_settings(loopback.instance, loopback.credentials)
+    with conversation(loopback.instance, "sending") as heard:
+        return send(heard, settings, topic, 2, limit=5).values
+
+
+def _read_back(loopback: Loopback, topic: str, sent: Mapping[Place, bytes]) -> None:
+    settings = client_settings(loopback.instance, loopback.credentials)
+    with conversation(loopback.instance, "reading") as heard:
+        read_back(heard, settings, topic, sent, limit=1)
+
+
+def _ends(loopback: Loopback, topic: str) -> list[int]:
+    address = loopback.instance.brokers[0].address
+    consumer = Consumer({"bootstrap.servers": f"{address}:9092", "group.id": "ends"})
+    try:
+        partitions = [TopicPartition(topic, number) for number in (0, 1)]
+        return [consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions]
+    finally:
+        consumer.close()
