@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -22,6 +23,8 @@ from flows.adapters.site import Play, PlayResult
 from flows.domain.errors import EffectFailed
 
 _MOST_FORKS = 25
+# How often a cancelled play is noticed (s), and that the runner stores no output.
+_RUNNER_SETTINGS = {"pexpect_timeout": 1, "suppress_output_file": True}
 
 
 @dataclass
@@ -78,6 +81,8 @@ class RunnerAnsible:
         write_private(directory / "known_hosts", known_hosts_text(play.machines))
         write_private(directory / "machines.json", inventory)
         write_private(directory / "ansible.cfg", "")
+        (directory / "env").mkdir(mode=0o700)
+        write_private(directory / "env/settings", json.dumps(_RUNNER_SETTINGS))
 
     def _config(self, play: Play, directory: Path, options: str) -> RunnerConfig:
         environment = _environment(directory, len(play.machines))
@@ -90,7 +95,6 @@ class RunnerAnsible:
             envvars=environment,
             quiet=True,
             timeout=self.limit,
-            settings={"suppress_output_file": True, "pexpect_timeout": 1},
         )
         config.prepare()
         config.env = _without_inherited(config.env, environment)

@@ -116,6 +116,7 @@ def _start(wished: Wished, found: Mapping[str, Mapping[str, str]], unit: str) ->
     if found[unit]["ActiveState"] == "active":
         return []
     if not wished.check:
+        _check_gone(unit)
         _note_generation(wished)
         _systemctl(wished, "start", unit)
     return [f"start {unit}"]
@@ -124,14 +125,17 @@ def _start(wished: Wished, found: Mapping[str, Mapping[str, str]], unit: str) ->
 def _stop(wished: Wished, found: Mapping[str, Mapping[str, str]], unit: str) -> list[str]:
     """The unit is stopped and nothing of it runs; what does not stop in time is not killed."""
     active = found[unit]["ActiveState"] not in ("inactive", "failed")
-    if active and not wished.check:
-        _systemctl(wished, "stop", unit)
-    if not wished.check:
-        _check_stopped(unit)
+    if wished.check:
+        return [f"stop {unit}"] if active else []
+    try:
+        if active:
+            _systemctl(wished, "stop", unit)
+    finally:
+        _check_gone(unit)
     return [f"stop {unit}"] if active else []
 
 
-def _check_stopped(unit: str) -> None:
+def _check_gone(unit: str) -> None:
     left = processes(unit)
     if left:
         raise UnitFailed(
