@@ -226,9 +226,10 @@ def _take(
     """The operation holds the instance, a new one stands in the records."""
     raw, caller, stage = context
     row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
+    # Taken first: of two creations of one name the second is refused before it leaves a row.
+    held = doors.records.open(row)
     if subject.is_new:
         doors.records.add(subject.row)
-    held = doors.records.open(row)
     return open_site(doors, subject.row.id, held.epoch, caller, stage)
 
 

@@ -45,12 +45,6 @@ def troubled(world: World, operation: Operation[Any, Any], wish: Mapping[str, An
     world.effects.heal()
 
 
-def living_holder(world: World, instance_id: str) -> bool:
-    """Whether an operation with a living process holds the instance."""
-    holder = world.records.holder(instance_id)
-    return holder is not None and world.processes.alive(holder.caller.run)
-
-
 def assert_whole(world: World) -> None:
     """Exactly one running instance, every broker started exactly once for it."""
     (row,) = world.records.living()
@@ -59,7 +53,7 @@ def assert_whole(world: World) -> None:
     assert len(hosts) == 3
     assert all(host.kafka is UnitState.ACTIVE for host in hosts.values())
     assert all(host.kafka_starts == 1 for host in hosts.values())
-    assert not living_holder(world, row.id)
+    assert world.records.holder(row.id) is None
 
 
 def assert_gone(world: World) -> None:
@@ -67,7 +61,7 @@ def assert_gone(world: World) -> None:
     assert world.records.living() == ()
     assert world.provider.hosts == {}
     assert world.secrets.kept == {}
-    assert not any(living_holder(world, instance) for instance in world.records.rows)
+    assert not any(world.records.holder(instance) for instance in world.records.rows)
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from flows.adapters.site import InstanceRow
-from flows.domain.errors import Refused, refusal
+from flows.domain.errors import EffectFailed, Refused, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
 from tests.world.effects import Effects, Fake, changes
@@ -44,20 +44,24 @@ class FakeRecords(Fake):
 
     @changes
     def add(self, row: InstanceRow) -> None:
-        """A new instance; its name must be free."""
-        if self.find(row.wish.name):
-            raise refusal("name", row.wish.name, "an instance of that name exists")
+        """A new instance; its name must be free, and no id."""
+        name = row.wish.name
+        if name in self.rows or name == row.id:
+            raise refusal("name", name, "it is the id of an instance; choose another")
+        taken = self.find(name)
+        if taken is not None:
+            raise refusal("name", name, f"the instance {taken.id} has it; choose another")
         self.rows[row.id] = row
 
     @changes
     def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
         """The instance has the status."""
-        self.rows[instance_id] = replace(self.rows[instance_id], status=status, reason=reason)
+        self.rows[instance_id] = replace(self._row(instance_id), status=status, reason=reason)
 
     @changes
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
         """What the sweep saw."""
-        self.rows[instance_id] = replace(self.rows[instance_id], observed=observed)
+        self.rows[instance_id] = replace(self._row(instance_id), observed=observed)
 
     def machines(self, instance_id: str) -> tuple[Machine, ...]:
         """In the order of their brokers."""
@@ -77,14 +81,12 @@ class FakeRecords(Fake):
     @changes
     def open(self, row: OperationRow) -> OperationRow:
         """Takes the instance, over a dead holder if need be."""
-        holder = self.holder(str(row.instance_id))
-        if holder is not None and self._alive(holder.caller.run):
-            raise Refused(
-                f"instance {holder.instance_name}: {holder.operation} of "
-                f"{holder.caller.asked_by} is running ({holder.caller.run.link})"
-            )
-        if holder is not None:
-            self._end(holder.epoch, OperationStatus.INTERRUPTED, "its process is gone", {})
+        for holder in self._running(row.instance_id, row.instance_name):
+            if self._alive(holder.caller.run):
+                raise Refused(_busy(holder))
+            heir = f"{row.operation} of {row.caller.asked_by}"
+            reason = f"its process ended without a report; {heir} took over"
+            self._end(holder.epoch, OperationStatus.INTERRUPTED, reason, {})
         return self._keep(row)
 
     @changes
@@ -98,28 +100,26 @@ class FakeRecords(Fake):
         return row is not None and row.status is OperationStatus.RUNNING
 
     def holder(self, instance_id: str) -> OperationRow | None:
-        """The running operation of an instance."""
-        return _first(
-            row
-            for row in self.operations.values()
-            if row.instance_id == instance_id and row.status is OperationStatus.RUNNING
-        )
+        """The living operation of an instance."""
+        running = self._running(instance_id, None)
+        return _first(row for row in running if self._alive(row.caller.run))
 
     @changes
     def close(
         self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
     ) -> None:
-        """The operation ended."""
+        """The operation ended; one that lost its instance cannot."""
+        if not self.holds(epoch):
+            raise Superseded(f"operation {epoch}: it does not run any more")
         self._end(epoch, status, reason, result)
 
     def history(self, instance: str | None) -> tuple[OperationRow, ...]:
-        """Newest first."""
+        """Newest first; a running one whose process is gone shows as interrupted."""
         rows = sorted(self.operations.values(), key=lambda row: -row.epoch)
-        wanted = (None, "")
         return tuple(
-            row
+            self._as_it_stands(row)
             for row in rows
-            if instance in wanted or instance in (row.instance_id, row.instance_name)
+            if instance is None or instance in (row.instance_id, row.instance_name)
         )
 
     @changes
@@ -130,6 +130,23 @@ class FakeRecords(Fake):
     def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
         """Oldest first."""
         return tuple(each for each in self.audit if resource in (None, each.resource))
+
+    def _row(self, instance_id: str) -> InstanceRow:
+        if instance_id not in self.rows:
+            raise EffectFailed(f"records: there is no instance with the id {instance_id}")
+        return self.rows[instance_id]
+
+    def _running(self, instance_id: str | None, name: str | None) -> list[OperationRow]:
+        return [
+            row
+            for row in self.operations.values()
+            if row.status is OperationStatus.RUNNING
+            and (row.instance_id == instance_id or row.instance_name == name)
+        ]
+
+    def _as_it_stands(self, row: OperationRow) -> OperationRow:
+        gone = row.status is OperationStatus.RUNNING and not self._alive(row.caller.run)
+        return replace(row, status=OperationStatus.INTERRUPTED) if gone else row
 
     def _keep(self, row: OperationRow) -> OperationRow:
         self._epoch += 1
@@ -144,6 +161,15 @@ class FakeRecords(Fake):
         self.operations[epoch] = replace(
             row, status=status, reason=reason, result=result, finished=self._now()
         )
+
+
+def _busy(holder: OperationRow) -> str:
+    started = holder.started.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (
+        f'instance "{holder.instance_name}": {holder.operation} is running on it, asked for by '
+        f"{holder.caller.asked_by}, started {started}, see {holder.caller.run.link}; "
+        "one changing operation at a time is accepted"
+    )
 
 
 T = TypeVar("T")

@@ -44,7 +44,7 @@ class FakeSecrets(Fake):
     def resolve(self, reference: str) -> str:
         """The value of a block."""
         if reference not in self.blocks:
-            raise Refused(f'secret "{reference}": there is no such Secret block')
+            raise Refused("secret: there is no Secret block of that name or id")
         return self.blocks[reference]
 
     @changes
