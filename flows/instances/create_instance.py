@@ -18,6 +18,7 @@ from flows.steps.ensemble import ensemble_serves, write_permissions_and_users
 from flows.steps.machines import machines_reachable, make_machines
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import make_kafka_topics, prove
+from flows.steps.sweeping import look_at_new
 from flows.steps.waiting import wait_for
 
 
@@ -64,3 +65,4 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     wait_for(site, metadata_complete(instance))
     prove(site, instance)
     make_kafka_topics(site, instance)
+    look_at_new(site, instance)

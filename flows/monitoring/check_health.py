@@ -10,7 +10,8 @@ from flows.adapters.site import Doors, InstanceRow
 from flows.domain.errors import ServiceError
 from flows.domain.health import LEFT_BEHIND, SWEPT, status_after
 from flows.steps.hosts import on_each
-from flows.steps.sweeping import Sight, look, remember, tidy
+from flows.steps.observation import remembered
+from flows.steps.sweeping import Eyes, Sight, look, remember, tidy
 
 AT_ALL = (*SWEPT, *LEFT_BEHIND)
 
@@ -29,7 +30,8 @@ def _is_due(doors: Doors, row: InstanceRow) -> bool:
 
 
 def _sweep_one(doors: Doors, row: InstanceRow) -> str:
-    sight = look(doors, row)
+    eyes = Eyes(doors.hosts(row.id), doors.zookeeper, doors.kafka)
+    sight = look(eyes, remembered(doors, row))
     status = status_after(row.status, sight.faults)
     remember(doors, row, sight, status)
     said = [f"{row.wish.name}: {status}"] if status is not row.status else []

@@ -6,6 +6,7 @@ Keys are made here and kept encrypted; the key of an authority never leaves the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from certs.authority import Authority, Kind, new_authority
 from certs.facts import describe
@@ -16,11 +17,12 @@ from flows.adapters.secrets.kept import (
     authority_name,
     read_authority,
     read_store,
+    read_store_end,
     write_authority,
     write_leaf,
     write_store,
 )
-from flows.adapters.site import Site
+from flows.adapters.site import Secrets, Site
 from flows.domain.host_secrets import ListenerStores, Store
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
@@ -80,16 +82,37 @@ def _keystore(site: Site, instance: Instance, broker: Broker, listener: Listener
         signer = authority(site, instance, kind)
         return _new_store(site, listener, issue(signer, request, site.clock.now(), LEAF_DAYS))
 
+    return read_store(_keep(site, _store_name(broker, listener), make))
+
+
+def _store_name(broker: Broker, listener: Listener) -> str:
     # The address is part of the name: a machine that came back elsewhere gets a new certificate.
-    name = f"store-{listener.name.lower()}-{broker.id}-{listener.advertised_host}"
-    return read_store(_keep(site, name, make))
+    return f"store-{listener.name.lower()}-{broker.id}-{listener.advertised_host}"
+
+
+def certificate_ends(secrets: Secrets, instance: Instance) -> dict[str, datetime]:
+    """What each certificate is for -> when it expires, of those that were made."""
+    kinds: tuple[Kind, ...] = ("internal", "clients")
+    found = {f"{kind} authority": secrets.get(instance.id, authority_name(kind)) for kind in kinds}
+    ends = {
+        name: describe(read_authority(text).certificate_pem).not_after
+        for name, text in found.items()
+        if text
+    }
+    for broker in instance.brokers:
+        for listener in instance.listeners(broker):
+            text = secrets.get(instance.id, _store_name(broker, listener))
+            if text:
+                ends[f"broker {broker.id} {listener.name}"] = read_store_end(text)
+    return ends
 
 
 def _new_store(site: Site, listener: Listener, leaf: Leaf) -> str:
     password = site.clock.token(STORE_PASSWORD_CHARACTERS)
-    serial = describe(leaf.certificate_pem).serial
-    content = broker_keystore(leaf, password)
-    return write_store(Store(f"{listener.name.lower()}-{serial:x}.p12", content, password))
+    facts = describe(leaf.certificate_pem)
+    name = f"{listener.name.lower()}-{facts.serial:x}.p12"
+    store = Store(name, broker_keystore(leaf, password), password)
+    return write_store(store, facts.not_after)
 
 
 def _truststore(site: Site, instance: Instance) -> Store:
@@ -98,7 +121,8 @@ def _truststore(site: Site, instance: Instance) -> Store:
     def make() -> str:
         password = site.clock.token(STORE_PASSWORD_CHARACTERS)
         content = broker_truststore([internal.certificate_pem], password)
-        return write_store(Store("internal-trust-1.p12", content, password))
+        end = describe(internal.certificate_pem).not_after
+        return write_store(Store("internal-trust-1.p12", content, password), end)
 
     return read_store(_keep(site, "store-internal-trust-1", make))
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from flows.adapters.site import Doors, InstanceRow
+from flows.adapters.records.observed import Disk, Observed
+from flows.adapters.site import Doors, Hosts, InstanceRow, Kafka, Secrets, Site, ZooKeeper
 from flows.domain.cluster import Cluster
 from flows.domain.errors import EffectFailed
 from flows.domain.health import elections_due, faults, topics_without_permissions
 from flows.domain.instance import Broker, Instance, Status
 from flows.domain.operations import Door, Rating, Trace
 from flows.domain.permissions import OPEN_TOPIC
+from flows.steps.certificates import certificate_ends
 from flows.steps.hosts import on_each
-from flows.steps.observation import remembered
+from flows.steps.step import step
 
 SWEEPER = "check-health"
 
@@ -28,26 +31,40 @@ class Sight:
     faults: tuple[str, ...]
 
 
-def look(doors: Doors, row: InstanceRow) -> Sight:
+@dataclass(frozen=True)
+class Eyes:
+    """The doors through which an instance is looked at."""
+
+    hosts: Hosts
+    zookeeper: ZooKeeper
+    kafka: Kafka
+
+
+def look(eyes: Eyes, instance: Instance) -> Sight:
     """The instance, its metadata and its faults; whoever does not answer is a fault."""
-    instance = remembered(doors, row)
-    hosts = doors.hosts(row.id)
-    registered = _registered(doors, instance)
+    registered = _registered(eyes, instance)
 
     def seen(broker: Broker) -> Broker:
         if broker.machine is None:
             return broker
-        host = hosts.observe(broker.machine)
+        host = eyes.hosts.observe(broker.machine)
         return replace(broker, host=host, registered=broker.id in registered)
 
     instance = replace(instance, brokers=tuple(on_each(seen, instance.brokers)))
-    cluster = _cluster(doors, instance)
+    cluster = _cluster(eyes, instance)
     return Sight(instance, cluster, faults(instance, cluster))
+
+
+@step("look at the new instance")
+def look_at_new(site: Site, instance: Instance) -> None:
+    """What `show` tells of the instance is there from its first minute on."""
+    sight = look(Eyes(site.hosts, site.zookeeper, site.kafka), instance)
+    site.records.set_observed(instance.id, _observed(site.secrets, sight, site.clock.now()))
 
 
 def remember(doors: Doors, row: InstanceRow, sight: Sight, status: Status) -> None:
     """What was seen is kept for `show`; a changed status leaves a trace."""
-    doors.records.set_observed(row.id, _observed(sight))
+    doors.records.set_observed(row.id, _observed(doors.secrets, sight, doors.clock.now()))
     reason = "; ".join(sight.faults)
     if status is row.status and reason == row.reason:
         return
@@ -76,30 +93,32 @@ def tidy(doors: Doors, sight: Sight) -> list[str]:
     return [*said, *([f"{name}: {len(due)} leaders moved back"] if due else [])]
 
 
-def _registered(doors: Doors, instance: Instance) -> frozenset[int]:
+def _registered(eyes: Eyes, instance: Instance) -> frozenset[int]:
     try:
-        return frozenset(doors.zookeeper.registrations(instance))
+        return frozenset(eyes.zookeeper.registrations(instance))
     except EffectFailed:
         return frozenset()
 
 
-def _cluster(doors: Doors, instance: Instance) -> Cluster | None:
+def _cluster(eyes: Eyes, instance: Instance) -> Cluster | None:
     try:
-        return doors.kafka.cluster(instance)
+        return eyes.kafka.cluster(instance)
     except EffectFailed:
         return None
 
 
-def _observed(sight: Sight) -> Mapping[str, Any]:
-    hosts = {broker.id: broker.host for broker in sight.instance.brokers}
-    return {
-        "faults": list(sight.faults),
-        "controller": sight.cluster.controller if sight.cluster else None,
-        "topics": len(sight.cluster.user_topics) if sight.cluster else None,
-        "partitions": len(sight.cluster.partitions) if sight.cluster else None,
-        "disks": {
-            str(number): {"total_bytes": host.disk_total_bytes, "used_bytes": host.disk_used_bytes}
+def _observed(secrets: Secrets, sight: Sight, now: datetime) -> Mapping[str, Any]:
+    cluster = sight.cluster
+    hosts = {broker.id: broker.host for broker in sight.instance.brokers if broker.host}
+    return Observed(
+        at=now,
+        faults=sight.faults,
+        controller=cluster.controller if cluster else None,
+        topics=len(cluster.user_topics) if cluster else None,
+        partitions=len(cluster.partitions) if cluster else None,
+        disks={
+            number: Disk(host.disk_total_bytes, host.disk_used_bytes)
             for number, host in hosts.items()
-            if host is not None
         },
-    }
+        certificates=certificate_ends(secrets, sight.instance),
+    ).stored()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from datetime import datetime
 
 from certs.authority import Authority, Kind
 from certs.leaf import Leaf
@@ -52,12 +53,22 @@ def read_leaf(text: str) -> Leaf:
     return Leaf(*_read_pair(text))
 
 
-def write_store(store: Store) -> str:
-    """A PKCS#12 store with its password as text."""
+def write_store(store: Store, expires: datetime) -> str:
+    """A PKCS#12 store with its password, and the end of its certificate, as text."""
     content = b64encode(store.content).decode()
     return json.dumps(
-        {"file_name": store.file_name, "content": content, "password": store.password}
+        {
+            "file_name": store.file_name,
+            "content": content,
+            "password": store.password,
+            "expires": expires.isoformat(),
+        }
     )
+
+
+def read_store_end(text: str) -> datetime:
+    """When the certificate of a store expires; the store need not be opened for it."""
+    return datetime.fromisoformat(json.loads(text)["expires"])
 
 
 def read_store(text: str) -> Store:
