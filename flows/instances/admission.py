@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flows.adapters.site import Doors, InstanceRow
 from flows.domain.creation import CreateInstance, differing_fields, wish_of
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Status
 from flows.domain.request import InstanceRequest
 from flows.procedures.operation import Subject
+from flows.steps.site import Doors, InstanceRow
 
 
 def new_or_same(doors: Doors, request: CreateInstance) -> Subject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flows.adapters.site import Site
 from flows.domain.creation import CreateInstance, CreationPlan, plan_creation
 from flows.domain.errors import ServiceError
 from flows.domain.instance import Status
@@ -18,6 +17,7 @@ from flows.steps.ensemble import ensemble_serves, write_permissions_and_users
 from flows.steps.machines import machines_reachable, make_machines
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import make_kafka_topics, prove
+from flows.steps.site import Site
 from flows.steps.sweeping import look_at_new
 from flows.steps.waiting import wait_for
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flows.adapters.site import Site
 from flows.domain.deletion import DeleteInstance, DeletionPlan, plan_deletion
 from flows.domain.instance import Status
 from flows.instances.admission import existing
 from flows.instances.removal import remove
 from flows.procedures.operation import Life, Statuses, operation
 from flows.procedures.remembering import TraceNames
+from flows.steps.site import Site
 
 
 def stay_deleting(site: Site) -> Status:

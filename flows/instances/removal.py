@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flows.adapters.site import Site
 from flows.domain.instance import Instance
 from flows.steps.clean_hosts import clean_hosts
 from flows.steps.machines import remove_machines
 from flows.steps.observation import remembered_by_id
 from flows.steps.secrets import forget_secrets
+from flows.steps.site import Site
 
 
 def remove_instance(site: Site) -> None:

@@ -6,11 +6,11 @@ leaves a trace only when a status changes.
 
 from __future__ import annotations
 
-from flows.adapters.site import Doors, InstanceRow
 from flows.domain.errors import ServiceError
 from flows.domain.health import LEFT_BEHIND, SWEPT, status_after
 from flows.steps.hosts import on_each
 from flows.steps.observation import remembered
+from flows.steps.site import Doors, InstanceRow
 from flows.steps.sweeping import Eyes, Sight, look, remember, tidy
 
 AT_ALL = (*SWEPT, *LEFT_BEHIND)

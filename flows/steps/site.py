@@ -1,0 +1,7 @@
+"""The site as flows know it: something that is handed to steps."""
+
+from __future__ import annotations
+
+from flows.adapters.site import Doors, InstanceRow, Site
+
+__all__ = ["Doors", "InstanceRow", "Site"]
