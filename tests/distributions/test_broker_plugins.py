@@ -136,6 +136,7 @@ def lines() -> Iterator[tuple[str, str]]:
     yield "bertha", line("bertha", "Pässwörd-€3")
     yield "costly", line("costly", "Correct-Horse1", iterations=10 * ITERATIONS)
     yield "__fleet_probe", line("__fleet_probe", "Correct-Horse1")
+    yield "empty", line("alice", "")
     yield "reserved", line("Super", "Correct-Horse1")
     good = line("alice", "Correct-Horse1")
     _, _, salt, digest = good.split(":")
@@ -144,7 +145,7 @@ def lines() -> Iterator[tuple[str, str]]:
     yield "malformed-base64", f"alice:{ITERATIONS}:{salt}:{digest[:-3]}"
     yield "malformed-iterations", f"alice:{ITERATIONS:x}:{salt}:{digest}"
     yield "malformed-few-iterations", line("alice", "Correct-Horse1", iterations=4095)
-    yield "malformed-many-iterations", f"alice:1000001:{salt}:{digest}"
+    yield "malformed-many-iterations", line("alice", "Correct-Horse1", iterations=1_000_001)
     yield "malformed-salt", line("alice", "Correct-Horse1", salt=b"15 bytes of it.")
     yield "malformed-hash", line("alice", "Correct-Horse1", length=63)
 

@@ -56,7 +56,10 @@ final class PlainUser {
         return user;
     }
 
-    /** Returns somebody whom no password opens, at the price of a user with these iterations. */
+    /**
+     * Returns somebody whom no password opens, since no hash is empty; trying one takes as long as
+     * with a user of these iterations.
+     */
     static PlainUser nobody(int iterations) {
         return new PlainUser("", iterations, new byte[SHORTEST_SALT], new byte[0]);
     }

@@ -40,8 +40,7 @@ final class PlainUsers {
     boolean accept(String name, char[] password) throws IOException {
         Map<String, PlainUser> users = file.content();
         PlainUser user = users.get(name);
-        boolean opens = (user == null ? nobody(users) : user).opensWith(password);
-        return opens && user != null;
+        return (user == null ? nobody(users) : user).opensWith(password);
     }
 
     private static PlainUser nobody(Map<String, PlainUser> users) {

@@ -32,6 +32,11 @@ import org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandl
  * costly has ten times the iterations.
  */
 public final class PlainUsersTest {
+    static {
+        // The harder order: Kafka's own mechanism is known to Java before ours.
+        new PlainLoginModule();
+    }
+
     private final Properties lines = new Properties();
     private final Path file;
     private final Subject listener;
@@ -66,6 +71,11 @@ public final class PlainUsersTest {
         for (String password : passwords) {
             refusedAsWrong("alice", password);
         }
+    }
+
+    public void anEmptyPasswordIsRefusedEvenWhereItIsTheRightOne() throws Exception {
+        replace(file, line("empty"));
+        refusedAsWrong("alice", "");
     }
 
     public void anotherUsersPasswordIsRefused() {
@@ -169,7 +179,6 @@ public final class PlainUsersTest {
     }
 
     public void listenersWithoutTheModuleKeepKafkasOwnMechanism() throws Exception {
-        new PlainLoginModule();
         SaslServer server = server(new Subject());
         equal("PlainSaslServer", server.getClass().getSimpleName());
     }
