@@ -94,12 +94,13 @@ class ConfluentKafka:
             )
 
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
-        """The messages (in all, but at least one to each partition) came back as they were sent.
+        """So many messages to each partition of the topic came back as they were sent.
 
         They go through PRIVATE with acks=all, idempotent, as the probe's user, and are read back
         by partition and offset. The seconds to the first ack count from the call: connection and
         login are in them. As with any client, a topic that does not exist comes into being where
-        automatic creation is on, and `__consumer_offsets` with the first round trip.
+        automatic creation is on, and so may `__consumer_offsets`, with the brokers' defaults: make
+        both before.
         """
         called = time.monotonic()
         settings = client_settings(instance, self._credentials(instance))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from itertools import product
 from secrets import token_hex
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -48,16 +49,15 @@ class Sent:
 
 
 def send(heard: Heard, settings: Settings, topic: str, messages: int, limit: float) -> Sent:
-    """The messages, and at least one for each partition, are acknowledged by all in-sync replicas.
+    """So many messages to each partition are acknowledged by all its in-sync replicas.
 
     The limit in seconds holds for finding the leaders, and again for the acknowledgements.
     """
     producer = _producer(heard, settings, limit)
     partitions = _known_partitions(producer, topic, limit)
     sent, token = Sent(), token_hex(8)
-    for number in range(max(messages, len(partitions))):
-        partition = partitions[number % len(partitions)]
-        _produce(producer, topic, partition, f"{token} {number}", sent)
+    for number, partition in product(range(messages), partitions):
+        _produce(producer, topic, partition, f"{token} {partition} {number}", sent)
     waiting = producer.flush(limit + 1)
     if sent.failure is not None:
         raise KafkaException(sent.failure)
