@@ -40,7 +40,10 @@ def build(distribution: Distribution, cache: Path, say: Say) -> Path:
 
 
 def resolve(distribution: Distribution, work: Path, say: Say) -> Path:
-    """Return a tree in ``work`` with the jars of the distribution where they belong, unchecked."""
+    """Return a tree in ``work`` with the jars of the distribution where they belong, unchecked.
+
+    Maven keeps its downloads beside the workspace, for the next distribution.
+    """
     say(f"{distribution.name}: Maven brings the jars")
     tree = work / "tree"
     libs = tree / "libs"

@@ -18,7 +18,7 @@ import pytest
 import distributions
 from distributions import ChecksumError, DistributionError, archive, checksums, pluginjar
 from distributions.build import build
-from distributions.cache import workspace
+from distributions.cache import DEFAULT, workspace
 from distributions.definition import PLUGINS, Distribution, find
 
 KAFKA, ZOOKEEPER = "kafka-2.7.2", "zookeeper-3.8.6"
@@ -26,7 +26,7 @@ JAR = "libs/zookeeper-3.8.6.jar"
 
 BUILDER_AT_WORK = """
 import pathlib, sys, time
-from distributions.cache import workspace
+from distributions.cache import DEFAULT, workspace
 with workspace(pathlib.Path(sys.argv[1]), print) as work:
     print(work, flush=True)
     time.sleep(60)
@@ -40,8 +40,7 @@ def silent(line: str) -> None:
 @pytest.fixture(scope="module")
 def built() -> dict[str, Path]:
     """Return the tarballs of the common cache, built if need be."""
-    cache = distributions.DEFAULT_CACHE
-    return {name: distributions.tarball(name, cache, print) for name in (KAFKA, ZOOKEEPER)}
+    return {name: distributions.tarball(name, DEFAULT, print) for name in (KAFKA, ZOOKEEPER)}
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def cache(built: dict[str, Path], tmp_path: Path) -> Path:
     """Return an empty cache for which Maven has nothing to fetch."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    (cache / "maven").symlink_to(distributions.DEFAULT_CACHE / "maven")
+    (cache / "maven").symlink_to(DEFAULT / "maven")
     return cache
 
 
@@ -101,6 +100,21 @@ def test_plugins_run_on_java_8(built: dict[str, Path], tmp_path: Path) -> None:
     assert "kafkafleet/ListenerPrincipalBuilder.class" in classes
     assert "kafkafleet/PlainUsersLoginModule.class" in classes
     assert heads == {"cafebabe" + "00000034"}  # class file version 52
+
+
+@pytest.mark.slow
+def test_one_source_gives_the_same_plugins_on_every_kafka() -> None:
+    kafkas = [name for name in distributions.names() if name.startswith("kafka-")]
+    plugins = {name: plugins_of(distributions.tarball(name, DEFAULT, print)) for name in kafkas}
+    assert len(plugins) >= 3
+    assert set(plugins.values()) == {plugins[KAFKA]}
+
+
+def plugins_of(tarball: Path) -> bytes:
+    with tarfile.open(tarball) as tar:
+        jar = tar.extractfile(f"libs/{pluginjar.NAME}")
+        assert jar
+        return jar.read()
 
 
 # When it is built
