@@ -5,6 +5,7 @@ Registered over the REST API, one after the other: in parallel they block each o
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from flows.doors.catalogue import OPERATIONS, AnyOperation
 from flows.doors.controlplane.prefect_settings import POOL
 from flows.doors.form import form
 from flows.doors.prefect_api import Json, PrefectApi
+from flows.doors.sweeps import SWEEP
 
 RUNS = "flows.doors.runs"
 NO_PARAMETERS: Json = {"title": "Parameters", "type": "object", "properties": {}}
@@ -43,7 +45,7 @@ def deployments(operations: Iterable[AnyOperation] = OPERATIONS) -> tuple[Deploy
 
 
 CHECK_HEALTH = Deployment(
-    flow="check-health",
+    flow=SWEEP,
     title="Check health",
     description="Looks at every instance once a minute: Running or Faulty, and why.",
     entrypoint=f"{RUNS}:check_health",
@@ -71,7 +73,7 @@ def _of(operation: AnyOperation) -> Deployment:
     return Deployment(
         flow=operation.name,
         title=operation.title,
-        description=operation.description,
+        description=inspect.cleandoc(operation.description),
         entrypoint=f"{RUNS}:{attribute_of(operation.name)}",
         parameters=form(operation.request, operation.title),
         tags=(_chapter(operation),),

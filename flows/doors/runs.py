@@ -6,13 +6,16 @@ the end into a state whose message is the one sentence that a person reads.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import FailedRun
 from prefect.flows import Flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -24,8 +27,9 @@ from flows.domain.operations import Caller
 from flows.doors.asker import asker_of
 from flows.doors.catalogue import OPERATIONS, AnyOperation
 from flows.doors.deployments import attribute_of
-from flows.doors.prefect_api import ui_link
+from flows.doors.prefect_api import open_api, ui_link
 from flows.doors.stage import PrefectStage
+from flows.doors.sweeps import SWEEP, forget_old_sweeps
 from flows.doors.wiring import open_doors
 from flows.monitoring.check_health import sweep
 from flows.procedures.operation import conduct
@@ -73,7 +77,7 @@ def this_caller() -> Caller:
     return Caller(asker.name, asker.door, LinuxProcesses().here(str(run.id), link))
 
 
-@flow(name="check-health", flow_run_name="check health", persist_result=False)
+@flow(name=SWEEP, flow_run_name="check health", persist_result=False)
 def check_health() -> State[Any]:
     """Look at every instance: Running or Faulty, and why."""
     settings = load_settings()
@@ -81,17 +85,33 @@ def check_health() -> State[Any]:
 
 
 def _swept(settings: Settings) -> str:
-    return sweep(open_doors(settings, get_run_logger().info))
+    sentence = sweep(open_doors(settings, get_run_logger().info))
+    with open_api(settings) as api:
+        forget_old_sweeps(api, datetime.now(UTC))
+    return sentence
 
 
 def _ended(work: Callable[[], str]) -> State[Any]:
     _hide_login()
+    logging.getLogger("prefect.flow_runs").addFilter(_is_news)
     try:
         return Completed(message=work())
     except Refused as refused:
         return Failed(name="Refused", message=str(refused))
     except ServiceError as error:
+        _log_unexpected(error.__cause__)
         return Failed(message=str(error))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Prefect raises the failed state that a flow returns and logs that with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+
+
+def _log_unexpected(cause: BaseException | None) -> None:
+    """An error that is none of ours is a defect: whoever mends it needs the place."""
+    if cause is not None and not isinstance(cause, ServiceError):
+        get_run_logger().error("where it happened:", exc_info=cause)
 
 
 def _hide_login() -> None:

@@ -1,7 +1,7 @@
 """What Prefect is told: two profiles in files of mode 0600, and a nearly empty environment.
 
-Secrets reach Prefect's own processes through these files. Prefect hands its client's settings,
-the login among them, to the processes of flow runs by their environment; nothing else sees them.
+The login reaches Prefect's own processes through these files. Its worker hands it on to the
+processes of flow runs in their environment; they take it out before they start anything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.doors.controlplane.home import encryption_key, login, write_private
+from flows.doors.controlplane.home import login
 from flows.settings import Settings
 
 POOL = "fleet"
@@ -20,24 +20,23 @@ RUNS_AT_ONCE = 8
 """Each flow run takes about 105 MB and, while it plays, the forks of Ansible."""
 
 HEARTBEAT_SECONDS = 30
+EVENTS_KEPT = "P2D"
+"""An ISO 8601 duration, as Prefect reads it."""
 
 _LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
-def write_profiles(settings: Settings) -> bool:
-    """Both profiles hold what this program and these settings mean; True when one had to change."""
+def stale_profiles(settings: Settings) -> dict[Path, str]:
+    """The profiles that are not there as this program and these settings mean them."""
     wanted = {
         server_profile(settings): _profile("server", _server(settings)),
         client_profile(settings): _profile("client", _client(settings)),
     }
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    for path in stale:
-        write_private(path, wanted[path])
-    return bool(stale)
+    return {path: text for path, text in wanted.items() if _read(path) != text}
 
 
 def server_profile(settings: Settings) -> Path:
-    """What the server reads: it alone knows the encryption key."""
+    """What the server reads."""
     return settings.secrets / "prefect-server.toml"
 
 
@@ -68,6 +67,8 @@ def _client(settings: Settings) -> Mapping[str, str]:
         "PREFECT_API_AUTH_STRING": login(settings),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        # Scheduled runs are started at their time: early ones would wait in a process of 105 MB.
+        "PREFECT_WORKER_PREFETCH_SECONDS": "1",
         "PREFECT_CLI_COLORS": "false",
     }
 
@@ -77,9 +78,6 @@ def _server(settings: Settings) -> Mapping[str, str]:
         "PREFECT_API_URL": settings.prefect_api,
         "PREFECT_API_AUTH_STRING": login(settings),
         "PREFECT_SERVER_API_AUTH_STRING": login(settings),
-        "PREFECT_SERVER_API_HOST": "127.0.0.1",
-        "PREFECT_SERVER_API_PORT": str(settings.prefect_port),
-        "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key(settings),
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{settings.prefect_port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -90,6 +88,7 @@ def _server(settings: Settings) -> Mapping[str, str]:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
         # Our records keep the history; Prefect's own copy of it may go.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": EVENTS_KEPT,
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_COLORS": "false",
     }
@@ -98,3 +97,7 @@ def _server(settings: Settings) -> Mapping[str, str]:
 def _profile(name: str, values: Mapping[str, str]) -> str:
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     return "\n".join([f'active = "{name}"', "", f"[profiles.{name}]", *lines, ""])
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

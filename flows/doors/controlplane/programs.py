@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.doors.controlplane.prefect_settings import (
-    POOL,
-    RUNS_AT_ONCE,
-    WORKER,
     client_profile,
     environment,
     server_profile,
@@ -22,12 +19,16 @@ SUPERVISOR = "supervisor"
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process; the seconds are what it gets to stop by itself."""
+    """One supervised process.
+
+    It gets the seconds to stop by itself, and is started only while the API answers on the port.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     seconds_to_stop: int
+    needs_api_on: int | None = None
 
 
 def programs(settings: Settings) -> tuple[Program, ...]:
@@ -51,11 +52,12 @@ def log_file(settings: Settings, name: str) -> Path:
 
 
 def _server(settings: Settings) -> Program:
-    argv = (sys.executable, "-P", "-m", "prefect", "server", "start")
+    argv = (sys.executable, "-P", "-m", "flows.doors.controlplane.server")
     return Program("server", argv, environment(settings, server_profile(settings)), 20)
 
 
 def _worker(settings: Settings) -> Program:
-    start = ("worker", "start", "--pool", POOL, "--type", "process", "--name", WORKER)
-    argv = (sys.executable, "-P", "-m", "prefect", *start, "--limit", str(RUNS_AT_ONCE))
-    return Program("worker", argv, environment(settings, client_profile(settings)), 40)
+    """It waits for the server: started before, it would do without events for ever."""
+    argv = (sys.executable, "-P", "-m", "flows.doors.controlplane.worker")
+    variables = environment(settings, client_profile(settings))
+    return Program("worker", argv, variables, 40, settings.prefect_port)

@@ -6,35 +6,40 @@ hang on these states: an operation whose process is gone is taken over by the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from flows.doors.controlplane.prefect_settings import POOL
 from flows.doors.controlplane.processes import environments
-from flows.doors.prefect_api import Json, PrefectApi, open_api
-from flows.settings import load_settings
+from flows.doors.prefect_api import Json, PrefectApi
 
 ENGINE = "prefect.engine"
 MISSED_AFTER = timedelta(minutes=1)
+
 _BUSY = ("RUNNING", "PENDING", "CANCELLING")
-_GONE = "The process of this run is gone; run the operation again to finish it."
 _IN_OUR_POOL = {"work_pools": {"name": {"any_": [POOL]}}}
+_GONE = {
+    "type": "CRASHED",
+    "name": "Crashed",
+    "message": "The process of this run is gone; run the operation again to finish it.",
+}
+_AGAIN = {"type": "SCHEDULED", "name": "Scheduled", "message": "Taken again by a new worker."}
 
 
-def reconcile(api: PrefectApi, before: datetime) -> str:
-    """Runs that have no process any more are Crashed, missed scheduled ones are gone.
+def reconcile(api: PrefectApi) -> str:
+    """To be called while no worker lives. One sentence says what was done.
 
-    Runs that changed their state after `before` are left alone: their process may be starting.
+    Runs without a process are Crashed, or taken again when they had not begun; scheduled runs
+    whose time has passed are gone, because all at once they would only push each other away.
     """
-    dead = [run for run in busy_runs(api) if _is_old(run, before) and not _is_alive(run["id"])]
+    dead = [run for run in busy_runs(api) if not _is_alive(str(run["id"]))]
     for run in dead:
-        state = {"type": "CRASHED", "name": "Crashed", "message": _GONE}
+        state = _AGAIN if run["state_type"] == "PENDING" else _GONE
         api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-    missed = _missed(api, before - MISSED_AFTER)
-    _delete(api, missed)
-    return f"{len(dead)} runs without a process, {len(missed)} missed sweeps"
+    missed = _missed(api)
+    for run in missed:
+        api.delete(f"/flow_runs/{run['id']}")
+    return f"{len(dead)} runs had no process any more, {len(missed)} scheduled runs were missed"
 
 
 def busy_runs(api: PrefectApi) -> list[Json]:
@@ -43,26 +48,17 @@ def busy_runs(api: PrefectApi) -> list[Json]:
     return list(api.post("/flow_runs/filter", {**_IN_OUR_POOL, "flow_runs": states}))
 
 
-def _missed(api: PrefectApi, before: datetime) -> list[Json]:
-    """Scheduled runs whose time passed: all at once they would only push each other away."""
+def _missed(api: PrefectApi) -> list[Json]:
+    before = (datetime.now(UTC) - MISSED_AFTER).isoformat()
     wanted = {
         "state": {"type": {"any_": ["SCHEDULED"]}},
-        "next_scheduled_start_time": {"before_": before.isoformat()},
+        "next_scheduled_start_time": {"before_": before},
     }
     found = api.post("/flow_runs/filter", {**_IN_OUR_POOL, "flow_runs": wanted})
     return [run for run in found if run["auto_scheduled"]]
 
 
-def _delete(api: PrefectApi, runs: Iterable[Json]) -> None:
-    for run in runs:
-        api.delete(f"/flow_runs/{run['id']}")
-
-
-def _is_old(run: Json, before: datetime) -> bool:
-    return datetime.fromisoformat(run["state"]["timestamp"]) < before
-
-
-def _is_alive(run_id: Any) -> bool:
+def _is_alive(run_id: str) -> bool:
     """Whether an engine carries the run. Its children inherit the mark, but are no engines."""
     mark = f"PREFECT__FLOW_RUN_ID={run_id}"
     return any(mark in text and _is_engine(pid) for pid, text in environments())
@@ -73,8 +69,3 @@ def _is_engine(pid: int) -> bool:
         return ENGINE in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
         return False
-
-
-if __name__ == "__main__":
-    with open_api(load_settings()) as connection:
-        print(reconcile(connection, datetime.now(UTC)))

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,7 +86,7 @@ class Watched:
             self.deaths += 1
             _say(f"{self.program.name}: process {self.process.pid} has ended")
             self.process = None
-        if now >= self.started + self._pause():
+        if now >= self.started + self._pause() and self._can_start():
             self._start()
 
     def stop(self) -> None:
@@ -95,6 +96,10 @@ class Watched:
         _say(f"{self.program.name}: stopping process {self.process.pid}")
         stop(self.process, self.program.seconds_to_stop)
         pid_file(self.settings, self.program.name).unlink(missing_ok=True)
+
+    def _can_start(self) -> bool:
+        port = self.program.needs_api_on
+        return port is None or _api_answers(port)
 
     def _pause(self) -> float:
         """Seconds from the last start to the next: 0, 2, 4, ... up to the longest."""
@@ -108,6 +113,16 @@ class Watched:
         if self.process:
             remember(pid_file(self.settings, self.program.name), self.process)
             _say(f"{self.program.name}: started as process {child.pid}")
+
+
+def _api_answers(port: int) -> bool:
+    """A request by hand: an HTTP client would double the size of this process."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(b"GET /api/health HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b" 200 " in connection.recv(64)
+    except OSError:
+        return False
 
 
 def _spawn(program: Program, log: IO[bytes]) -> subprocess.Popen[bytes]:

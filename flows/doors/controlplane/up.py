@@ -9,20 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from flows.domain.errors import EffectFailed, Refused
-from flows.doors.controlplane.home import prepare_home
+from flows.doors.controlplane.home import prepare_home, write_private
 from flows.doors.controlplane.prefect_settings import (
     POOL,
     client_profile,
     environment,
-    write_profiles,
+    stale_profiles,
 )
-from flows.doors.controlplane.processes import remembered
+from flows.doors.controlplane.processes import Process, remembered
 from flows.doors.controlplane.programs import SUPERVISOR, log_file, pid_file
 from flows.doors.controlplane.progress import StepLines
-from flows.doors.controlplane.reconcile import reconcile
 from flows.doors.controlplane.zombies import watch_for_zombies
 from flows.doors.deployments import deployments, register
 from flows.doors.prefect_api import PrefectApi, open_api, ui_address
@@ -32,6 +30,7 @@ from flows.settings import Settings
 SERVER_SECONDS = 120
 WORKER_SECONDS = 60
 POLL_SECONDS = 0.3
+LIVES = 2
 
 
 def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
@@ -39,7 +38,7 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
     prepare_home(settings)
     with _one_at_a_time(settings):
         with lines.step("settings and records"):
-            _check_profiles(settings)
+            _write_profiles(settings)
             upgrade_records(settings)
         if with_lab:
             _lab_up(settings, lines)
@@ -52,23 +51,25 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
 
 
 def _open_for_requests(settings: Settings, api: PrefectApi, lines: StepLines) -> None:
-    began = datetime.now(UTC)
     with lines.step("worker"):
         _wait(settings, "worker", WORKER_SECONDS, lambda: _takes_runs(api))
     wanted = deployments()
     with lines.step(f"{len(wanted)} deployments"):
         register(api, wanted)
         watch_for_zombies(api)
-    with lines.step("runs of the past") as note:
-        note(f"runs of the past: {reconcile(api, began)}")
         api.patch(f"/work_pools/{POOL}", {"is_paused": False})
 
 
-def _check_profiles(settings: Settings) -> None:
-    changed = write_profiles(settings)
-    if changed and remembered(pid_file(settings, SUPERVISOR)):
-        raise Refused("the settings have changed since the control plane was started; "
-                      "run `fleet down`, then `fleet up`")  # fmt: skip
+def _write_profiles(settings: Settings) -> None:
+    """Prefect's processes read them when they start, so a change needs a new start."""
+    stale = stale_profiles(settings)
+    if stale and remembered(pid_file(settings, SUPERVISOR)):
+        raise Refused(
+            "the settings have changed since the control plane was started; "
+            "run `fleet down`, then `fleet up`"
+        )
+    for path, text in stale.items():
+        write_private(path, text)
 
 
 def _lab_up(settings: Settings, lines: StepLines) -> None:
@@ -124,18 +125,22 @@ def _takes_runs(api: PrefectApi) -> bool:
 
 def _wait(settings: Settings, name: str, seconds: float, condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + seconds
+    lives: set[Process] = set()
     while not condition():
+        if found := remembered(pid_file(settings, name)):
+            lives.add(found)
+        if len(lives) > LIVES:
+            raise _not_ready(settings, name, f"it ended {LIVES} times before it was ready")
         if time.monotonic() > limit:
-            log = log_file(settings, name)
-            last = _last_line(log.read_text(errors="replace")) if log.exists() else "nothing"
-            raise EffectFailed(
-                f"{name}: not ready within {seconds:.0f} s; its log {log} ends with: {last}"
-            )
+            raise _not_ready(settings, name, f"it was not ready within {seconds:.0f} s")
         time.sleep(POLL_SECONDS)
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["nothing"])[-1]
+def _not_ready(settings: Settings, name: str, sentence: str) -> EffectFailed:
+    log = log_file(settings, name)
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    last = lines[-1].strip() if lines else "nothing"
+    return EffectFailed(f"{name}: {sentence}; its log {log} ends with: {last}")
 
 
 @contextmanager
