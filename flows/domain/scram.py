@@ -7,7 +7,9 @@ import hmac
 from base64 import b64encode
 
 SCRAM_ITERATIONS = 8192
-PLAIN_ITERATIONS = 60_000
+# Checked on a broker's network thread at each login: 13 ms under C1; the same for all users, so
+# that times do not tell who exists.
+PLAIN_ITERATIONS = 4_096
 
 
 def scram_value(password: str, salt: bytes, iterations: int = SCRAM_ITERATIONS) -> str:

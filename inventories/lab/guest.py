@@ -79,6 +79,8 @@ def create(files: MachineFiles, disk_gb: int) -> None:
     """Disk and directories of the machine are there; nothing of it runs yet."""
     for directory in (files.upper, files.work, files.root):
         directory.mkdir(parents=True, exist_ok=True)
+        # The upper layer is the machine's "/": the caller's umask must not close it to its users.
+        directory.chmod(0o755)
     disks.create(files.disk, disk_gb)
 
 
