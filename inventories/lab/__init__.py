@@ -15,19 +15,7 @@ from inventories.lab.model import (
     Rule,
     Status,
 )
-
-PACKAGES = (
-    "conntrack",
-    "iproute2",
-    "lxcfs",
-    "mmdebstrap",
-    "nftables",
-    "openssh-client",
-    "squashfs-tools",
-    "systemd-container",
-    "xfsprogs",
-)
-"""The Debian packages that the lab's host needs."""
+from inventories.lab.packages import PACKAGES
 
 __all__ = [
     "PACKAGES",

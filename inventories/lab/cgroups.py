@@ -216,10 +216,12 @@ def detect(root: Path = ROOT) -> Cgroups:
 def _delegated(root: Path) -> Path:
     """A v2 directory whose children the lab may manage.
 
-    systemd owns the tree of its host, so a unit with `Delegate=yes` is asked for a part of it;
-    the unit's own process waits in a leaf, since a cgroup with children holds no processes.
+    Without systemd (a container) that is the root. systemd owns the tree of its host, so a unit
+    with `Delegate=yes` is asked for a part of it; the unit's own process waits in a leaf, since
+    a cgroup with children holds no processes.
     """
     if not Path("/run/systemd/system").is_dir():
+        _vacate(root)
         return root
     unit = f"{TOP}-lab.service"
     service = root / "system.slice" / unit
@@ -230,6 +232,19 @@ def _delegated(root: Path) -> Path:
             (service / "waiter").is_dir, f"the unit {unit} did not start on this host", limit=10
         )
     return service
+
+
+def _vacate(directory: Path) -> None:
+    """Processes that stand in a container's root move to a leaf.
+
+    Only the host's true root, which has no `cgroup.type`, may hold processes and children.
+    """
+    if not (directory / "cgroup.type").exists():
+        return
+    leaf = directory / "entry"
+    leaf.mkdir(exist_ok=True)
+    for pid in (directory / "cgroup.procs").read_text().split():
+        (leaf / "cgroup.procs").write_text(pid)
 
 
 def _enable_controllers(directory: Path) -> None:

@@ -16,25 +16,10 @@ from inventories.lab.addresses import DEFAULT_NETWORK
 from inventories.lab.cgroups import Limits
 from inventories.lab.commands import in_netns, run
 from inventories.lab.errors import LabError
+from inventories.lab.packages import COMMANDS, PACKAGES
 from inventories.lab.slots import first_free
 
 ROOT = Path("/var/lib/kafka-fleet")
-# Debian package by the command that is looked for.
-COMMANDS = {
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "losetup": "mount",
-    "lxcfs": "lxcfs",
-    "mksquashfs": "squashfs-tools",
-    "mkfs.xfs": "xfsprogs",
-    "mmdebstrap": "mmdebstrap",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "ssh-keygen": "openssh-client",
-    "sysctl": "procps",
-    "systemd-nspawn": "systemd-container",
-    "tc": "iproute2",
-}
 CAPABILITIES = {
     "CAP_NET_ADMIN": 12,
     "CAP_SYS_CHROOT": 18,
@@ -94,7 +79,7 @@ def _try(needs: list[Need], root: Path) -> list[Finding]:
 
 
 def _basics() -> list[Need]:
-    install = f"apt-get install {' '.join(sorted(set(COMMANDS.values())))}"
+    install = f"apt-get install {' '.join(PACKAGES)}"
     return [
         Need("root", "run it as root", _is_root),
         Need("commands", install, _has_commands),
@@ -158,12 +143,12 @@ def _makes_namespaces(root: Path) -> None:
 
 
 def _makes_cgroups(root: Path) -> None:
-    groups, path = cgroups.detect(), f"doctor/{os.getpid()}"
+    groups, path = cgroups.detect(), f"doctor-{os.getpid()}"
     try:
         groups.create(path, Limits(memory_bytes=64 << 20, cpus=(min(os.sched_getaffinity(0)),)))
         groups.kill(path)
     finally:
-        groups.remove("doctor")
+        groups.remove(path)
 
 
 def _mounts_overlay(root: Path) -> None:

@@ -1,16 +1,14 @@
-"""The machines' image: Debian with a JRE, built once, kept as a read-only squashfs.
+"""The machines' image: built once by mmdebstrap, kept as a read-only squashfs.
 
-The cache key is the hash of the definition below, so a changed definition makes a new image and
-an old one is never served by mistake.
+The cache key is the hash of the image's definition, so a changed definition makes a new image
+and an old one is never served by mistake.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -22,115 +20,19 @@ from inventories.lab import mounts
 from inventories.lab.commands import run
 from inventories.lab.errors import CommandFailed, LabError
 from inventories.lab.host import available_memory
+from inventories.lab.image_definition import (
+    EXECUTABLES,
+    FILES,
+    IMAGE_PACKAGES,
+    MASKED_UNITS,
+    SUITE,
+    UNUSED_PATHS,
+    definition,
+)
 
 Say = Callable[[str], None]
-
-SUITE = "bookworm"
-IMAGE_PACKAGES = (
-    "ca-certificates",
-    "curl",
-    "iproute2",
-    "iputils-ping",
-    "nftables",
-    "openjdk-17-jre-headless",
-    "openssh-server",
-    "procps",
-    "python3",
-    "sudo",
-    "systemd-sysv",
-    "xfsprogs",
-    "zstd",
-)
-MASKED_UNITS = (
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "console-getty.service",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "e2scrub_reap.service",
-    "fstrim.timer",
-    "getty.target",
-    "systemd-pstore.service",
-)
-# Paths no machine needs; they are left out of the squashfs, since leaving them out of the
-# installation breaks package scripts (the JRE's wants /usr/share/man/man1).
-UNUSED_PATHS = (
-    "usr/share/doc",
-    "usr/share/info",
-    "usr/share/locale",
-    "usr/share/man",
-    "var/cache/apt",
-    "var/lib/apt/lists",
-    "var/log/apt",
-    "etc/ssh/ssh_host_*",
-)
-
-# /proc/sys is read-only in a machine, since most of it belongs to the host. Each of these keys
-# is shadowed by a file of the machine's own: `sysctl -w` works and reads back, the host is spared.
-SHADOWED_SYSCTLS = (
-    "fs/file-max",
-    "vm/dirty_background_ratio",
-    "vm/dirty_ratio",
-    "vm/max_map_count",
-    "vm/overcommit_memory",
-    "vm/swappiness",
-    "vm/vfs_cache_pressure",
-)
-EARLY_SCRIPT = f"""\
-#!/bin/sh
-# Makes /proc tell the machine's own size (lxcfs) and gives it sysctls of its own.
-for file in cpuinfo loadavg meminfo stat swaps uptime; do
-    if [ -e /var/lib/lxcfs/proc/$file ]; then
-        mount --bind /var/lib/lxcfs/proc/$file /proc/$file
-    fi
-done
-for key in {" ".join(SHADOWED_SYSCTLS)}; do
-    shadow=/run/lab-sysctl/$key
-    mkdir -p "${{shadow%/*}}"
-    cat /proc/sys/$key > "$shadow"
-    mount --bind "$shadow" /proc/sys/$key
-done
-"""
-EARLY_UNIT = """\
-[Unit]
-Description=Show the lab machine's own size and give it sysctls of its own
-DefaultDependencies=no
-Before=sysinit.target systemd-sysctl.service
-RequiresMountsFor=/run
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/local/lib/lab/early
-
-[Install]
-WantedBy=sysinit.target
-"""
-FILES = {
-    "usr/local/lib/lab/early": EARLY_SCRIPT,
-    "etc/systemd/system/lab-early.service": EARLY_UNIT,
-    "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=64M\n",
-    "etc/ssh/sshd_config.d/lab.conf": (
-        "PasswordAuthentication no\nUseDNS no\nMaxStartups 200\nMaxSessions 100\n"
-    ),
-    "etc/machine-id": "",
-    "etc/default/locale": "LANG=C.UTF-8\n",
-}
-EXECUTABLES = ("usr/local/lib/lab/early",)
-
-
-def definition() -> str:
-    """Everything that decides the image's content, as stable text."""
-    parts = {
-        "architecture": platform.machine(),
-        "suite": SUITE,
-        "packages": IMAGE_PACKAGES,
-        "masked": MASKED_UNITS,
-        "unused": UNUSED_PATHS,
-        "files": FILES,
-        "executables": EXECUTABLES,
-    }
-    return json.dumps(parts, sort_keys=True)
+BUILD_LIMIT = 900
+"""Seconds, most of them downloads."""
 
 
 def image_path(cache: Path) -> Path:
@@ -152,6 +54,13 @@ def ensure_image(cache: Path, say: Say) -> Path:
     return image
 
 
+def clear_cache(cache: Path) -> None:
+    """No image is left, nor what a killed build left. Running labs keep the one they mounted."""
+    if cache.exists():
+        mounts.unmount_below(cache)
+        mounts.erase(cache)
+
+
 def _build(image: Path, say: Say) -> None:
     with _workspace(image.parent) as work:
         tree = work / "tree"
@@ -160,10 +69,18 @@ def _build(image: Path, say: Say) -> None:
         say("image: pack it")
         packed = work / image.name
         run("mksquashfs", str(tree), str(packed), *_squash_options(), limit=300)
-        partial = image.with_suffix(".partial")
-        shutil.copyfile(packed, partial)
-        partial.rename(image)
+        _publish(packed, image)
     say(f"image: ready ({image.stat().st_size // 1_000_000} MB)")
+
+
+def _publish(packed: Path, image: Path) -> None:
+    """The image is there under its name, whole even if the host loses power now."""
+    partial = image.with_suffix(".partial")
+    with packed.open("rb") as source, partial.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+    partial.rename(image)
 
 
 @contextmanager
@@ -191,9 +108,11 @@ def _clear_old_workspaces(cache: Path) -> None:
 
 def _bootstrap(tree: Path, apt_options: Path, say: Say) -> None:
     """Install the packages with mmdebstrap, from the archives that the host's apt uses."""
+    apt_options.touch(0o600)
     apt_options.write_text(_host_apt_options())
-    apt_options.chmod(0o600)
     argv = [
+        "timeout",
+        str(BUILD_LIMIT),
         "mmdebstrap",
         "--mode=root",
         "--variant=minbase",
@@ -213,7 +132,8 @@ def _bootstrap(tree: Path, apt_options: Path, say: Say) -> None:
             if line.startswith("I: ") and "..." in line:
                 say(f"image: {line[3:].strip()}")
     if job.returncode:
-        raise LabError(f"mmdebstrap ended with {job.returncode}: {' / '.join(last)}")
+        why = f"within {BUILD_LIMIT} s" if job.returncode == 124 else "without an error"
+        raise LabError(f"mmdebstrap did not end {why}: {' / '.join(last)}")
 
 
 def _host_archives() -> list[str]:

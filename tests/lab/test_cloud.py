@@ -129,7 +129,7 @@ while True:
 """
 LISTEN = """\
 import socket, sys
-connection = socket.create_connection((sys.argv[1], 9500), timeout=1)
+connection = socket.create_connection((sys.argv[1], 9500), timeout=0.5)
 print("open", flush=True)
 try:
     while connection.recv(100): pass
@@ -139,7 +139,8 @@ except OSError as error:
 """
 
 
-def test_a_released_eip_ends_its_connections(lab: Lab, a: Machine, within: Within) -> None:
+@pytest.mark.parametrize("end", ["release", "cut"])
+def test_living_connections_end_too(lab: Lab, a: Machine, within: Within, end: str) -> None:
     eip = lab.plan.eips[22]
     lab.assign_eip(eip, "a")
     within("a", f"systemd-run --unit=stream python3 -c '{STREAM}'")
@@ -148,7 +149,10 @@ def test_a_released_eip_ends_its_connections(lab: Lab, a: Machine, within: Withi
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout
         assert client.stdout.readline() == "open\n"
-        lab.release_eip(eip)
+        if end == "release":
+            lab.release_eip(eip)
+        else:
+            lab.cut("a")
         assert client.stdout.readline() == "ended\n"
     within("a", "systemctl stop stream; systemctl reset-failed")
 
