@@ -27,6 +27,7 @@ PATIENCE = 60.0  # seconds
 
 # After these, trying again would not help; other failures pass, such as a broker's restart.
 REFUSALS = ("Authentication failed", "certificate verify failed")
+refused: list[str] = []
 # A broker that has just started may not know the topics yet; a moment later it does.
 PASSING = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
@@ -35,18 +36,22 @@ def main() -> int:
     options = parse_arguments()
     ini = configparser.ConfigParser(interpolation=None)
     ini.read_string((HERE / "client.ini").read_text(encoding="utf-8"))
-    connection: Settings = {**ini["connection"], "error_cb": stop_when_refused}
+    connection: Settings = {**ini["connection"], "error_cb": note_refusal}
     if "sasl.username" in connection:
         connection["sasl.password"] = read_password(options.password_file)
     if "ssl.ca.location" in connection:
         connection["ssl.ca.location"] = str(HERE.parent / ini["connection"]["ssl.ca.location"])
     try:
         if options.verb == "produce":
-            return produce({**connection, **ini["producer"]}, options.topic, options.count)
-        return consume({**connection, **ini["consumer"]}, options.topic, options.count)
-    except KafkaException as error:
-        print(f"stopped: {error.args[0]}", file=sys.stderr)
+            done = produce({**connection, **ini["producer"]}, options.topic, options.count)
+        else:
+            done = consume({**connection, **ini["consumer"]}, options.topic, options.count)
+    except (KafkaException, BufferError) as error:
+        print(f"stopped: {error}", file=sys.stderr)
         return 1
+    if refused:
+        print(f"stopped: {refused[0]}", file=sys.stderr)
+    return 0 if done else 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -58,9 +63,10 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def stop_when_refused(error: KafkaError) -> None:
+def note_refusal(error: KafkaError) -> None:
+    """Called by the client, which may be shutting down: so nothing is raised here."""
     if any(refusal in error.str() for refusal in REFUSALS):
-        raise KafkaException(error)
+        refused.append(error.str())
 
 
 def read_password(file: Path | None) -> str:
@@ -69,7 +75,7 @@ def read_password(file: Path | None) -> str:
     return file.read_text(encoding="utf-8").splitlines()[0]
 
 
-def produce(settings: Settings, topic: str, count: int) -> int:
+def produce(settings: Settings, topic: str, count: int) -> bool:
     failures: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
@@ -80,50 +86,51 @@ def produce(settings: Settings, topic: str, count: int) -> int:
             print(f"delivered: partition {message.partition()} offset {message.offset()}")
 
     producer = Producer(settings)
+    deadline = time.monotonic() + PATIENCE
     for number in range(count):
         send(producer, topic, f"message {number}", delivered)
-    deadline = time.monotonic() + PATIENCE
-    while len(producer) and time.monotonic() < deadline:
+    while len(producer) and not refused and time.monotonic() < deadline:
         producer.poll(0.1)
-    if len(producer):
-        print(f"not delivered within {PATIENCE:.0f} s: {len(producer)}", file=sys.stderr)
-    return 1 if failures or len(producer) else 0
+    producer.purge()  # what is left is reported as not delivered
+    producer.flush(1)
+    return not failures
 
 
 def send(producer: Producer, topic: str, value: str, delivered: Report) -> None:
-    """Hand one message to the client, again for a while if the topic seems to be unknown."""
+    """Hand one message to the client, again for a while when it cannot take it now."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             producer.produce(topic, value=value, on_delivery=delivered)
             return
-        except BufferError:  # the client's queue is full: let it send
-            producer.poll(1)
-        except KafkaException as error:
-            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+        except (BufferError, KafkaException) as error:
+            if not passes(error) or time.monotonic() > deadline:
                 raise
             producer.poll(0.1)
 
 
-def consume(settings: Settings, topic: str, count: int) -> int:
+def passes(error: BufferError | KafkaException) -> bool:
+    """Whether it is only a full queue, or a topic that a broker does not know yet."""
+    return isinstance(error, BufferError) or error.args[0].code() in PASSING
+
+
+def consume(settings: Settings, topic: str, count: int) -> bool:
     consumer = Consumer(settings)
     consumer.subscribe([topic])
     deadline = time.monotonic() + PATIENCE
     received = 0
-    try:
-        while received < count and time.monotonic() < deadline:
-            message = consumer.poll(1)
-            if message is None:
-                continue
-            if message.error():
-                print(f"error: {message.error()}", file=sys.stderr)
-                continue
-            received += 1
-            text = (message.value() or b"").decode("utf-8", "replace")
-            print(f"received: partition {message.partition()} offset {message.offset()}: {text}")
-    finally:
-        consumer.close()
-    return 0 if received == count else 1
+    while received < count and not refused and time.monotonic() < deadline:
+        message = consumer.poll(1)
+        if message is None:
+            continue
+        if message.error():
+            print(f"error: {message.error()}", file=sys.stderr)
+            continue
+        received += 1
+        text = (message.value() or b"").decode("utf-8", "replace")
+        print(f"received: partition {message.partition()} offset {message.offset()}: {text}")
+    consumer.close()
+    return received == count
 
 
 if __name__ == "__main__":
