@@ -1,0 +1,135 @@
+"""A client that knows nothing of the product: confluent-kafka alone, its wish on standard input.
+
+Answers with JSON: for each thing that was tried `ok`, or the name of the error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+LIMIT = 20.0
+Settings = Mapping[str, str]
+
+
+def produce_and_consume(settings: Settings, topic: str, messages: int) -> Any:
+    """How many were acknowledged, and how many came back."""
+    acknowledged: list[int] = []
+
+    def report(error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            acknowledged.append(message.offset())
+
+    producer = Producer({**settings, "acks": "all", "enable.idempotence": True})
+    for number in range(messages):
+        producer.produce(topic, f"message {number}", on_delivery=report)
+    producer.flush(LIMIT)
+    return {"acknowledged": len(acknowledged), "consumed": _consume(settings, topic, messages)}
+
+
+def _consume(settings: Settings, topic: str, messages: int) -> int:
+    consumer = Consumer({**settings, "group.id": f"group-{topic}", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    consumed, deadline = 0, time.monotonic() + LIMIT
+    while consumed < messages and time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        consumed += int(message is not None and message.error() is None)
+    consumer.commit(asynchronous=False)
+    consumer.close()
+    return consumed
+
+
+def log_in(settings: Settings) -> str:
+    """`ok`, or the name of the error that the client was told."""
+    told: list[KafkaError] = []
+    admin = AdminClient({**settings, "error_cb": told.append})
+    try:
+        admin.list_topics(timeout=8)
+    except KafkaException as error:
+        told.append(error.args[0])
+        return next(each.name() for each in told if each.name() != "_ALL_BROKERS_DOWN")
+    return "ok"
+
+
+def create_topic(settings: Settings, topic: str) -> str:
+    """A topic with three partitions and three replicas."""
+    admin = AdminClient(dict(settings))
+    return _outcome(lambda: admin.create_topics([NewTopic(topic, 3, 3)])[topic])
+
+
+def try_everything(settings: Settings, others_topic: str) -> dict[str, str]:
+    """What an ordinary user must not be able to do."""
+    admin = AdminClient(dict(settings))
+    broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+    broker.add_incremental_config(_entry("log.cleaner.threads", "2"))
+    topic = ConfigResource(ConfigResource.Type.TOPIC, others_topic)
+    topic.add_incremental_config(_entry("retention.ms", "1000"))
+    acl = AclBinding(
+        ResourceType.TOPIC,
+        "mine",
+        ResourcePatternType.LITERAL,
+        "User:mallory",
+        "*",
+        AclOperation.ALL,
+        AclPermissionType.ALLOW,
+    )
+    scram = UserScramCredentialUpsertion(
+        "alice", ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), b"Stolen-It-1"
+    )
+    offsets = TopicPartition("__consumer_offsets", 0)
+    emptied = TopicPartition(others_topic, 0, 1)
+    tries: dict[str, Callable[[], Any]] = {
+        "alter a broker": lambda: admin.incremental_alter_configs([broker])[broker],
+        "create an ACL": lambda: admin.create_acls([acl])[acl],
+        "change a user": lambda: admin.alter_user_scram_credentials([scram])["alice"],
+        "read offsets": lambda: admin.list_offsets({offsets: OffsetSpec.latest()})[offsets],
+        "alter a topic": lambda: admin.incremental_alter_configs([topic])[topic],
+        "empty a topic": lambda: admin.delete_records([emptied])[emptied],
+        "delete a topic": lambda: admin.delete_topics([others_topic])[others_topic],
+    }
+    return {name: _outcome(attempt) for name, attempt in tries.items()}
+
+
+def _entry(name: str, value: str) -> ConfigEntry:
+    return ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+
+
+def _outcome(attempt: Callable[[], Any]) -> str:
+    try:
+        attempt().result(timeout=LIMIT)
+    except KafkaException as error:
+        return str(error.args[0].name())
+    return "ok"
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "produce_and_consume": produce_and_consume,
+    "log_in": log_in,
+    "create_topic": create_topic,
+    "try_everything": try_everything,
+}
+
+if __name__ == "__main__":
+    wish = json.load(sys.stdin)
+    print(json.dumps(VERBS[wish.pop("verb")](**wish)))

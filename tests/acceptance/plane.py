@@ -1,0 +1,121 @@
+"""A control plane of its own for the acceptance tests: home, ports and lab are nobody else's."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flows.adapters.site import Doors
+from flows.domain.instance import Instance, Machine
+from flows.doors.wiring import open_doors, open_lab
+from flows.settings import CHECKOUT, Settings, load_settings
+from flows.steps.observation import remembered
+from inventories.lab import Lab
+
+FLEET = (sys.executable, "-P", "-m", "flows.doors.cli")
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The `fleet` command with an environment of its own."""
+
+    environment: Mapping[str, str]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the command reads from its environment."""
+        return load_settings(self.environment)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The lab of this control plane."""
+        return open_lab(self.settings, lambda line: None)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """The same adapters that the control plane's own processes use."""
+        return open_doors(self.settings, lambda line: None)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command, running."""
+        return subprocess.Popen(
+            [*FLEET, *arguments],
+            cwd=CHECKOUT,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def fleet(self, *arguments: str, limit: float = 240) -> subprocess.CompletedProcess[str]:
+        """The command, ended."""
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=limit)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def succeeds(self, *arguments: str) -> str:
+        """The command, ended well; its output."""
+        done = self.fleet(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """What the command printed with `--json`."""
+        return json.loads(self.succeeds(*arguments, "--json"))
+
+    def instance(self, name: str) -> Instance:
+        """The instance as the control plane knows it."""
+        row = self.doors.records.find(name)
+        assert row is not None
+        return remembered(self.doors, row)
+
+    def instance_machines(self, name: str) -> tuple[Machine, ...]:
+        """The machines of an instance, as recorded."""
+        row = self.doors.records.find(name)
+        return self.doors.records.machines(row.id) if row else ()
+
+    def machine_namespace(self, machine: str) -> str:
+        """The network namespace of a machine of the lab."""
+        return f"kf{self.lab.status().slot}-m-{machine}"
+
+
+def new_plane(home: Path) -> Plane:
+    """A control plane that is not started yet; only its home is there."""
+    home.mkdir(parents=True)
+    return Plane(
+        {
+            "FLEET_HOME": str(home),
+            "FLEET_LAB": f"acceptance-{os.getpid()}",
+            "FLEET_PREFECT_PORT": str(_free_port()),
+        }
+    )
+
+
+def wait_until(condition: Callable[[], Any], words: str, limit: float = 60) -> Any:
+    """The first true answer of the condition; the test fails after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited {limit} s until {words}, in vain")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

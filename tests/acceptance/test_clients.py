@@ -1,0 +1,117 @@
+"""Clients that the product did not write: confluent-kafka and Kafka's own console tools."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace
+from tests.acceptance.plane import Plane
+
+
+@pytest.fixture(scope="module")
+def lan(plane: Plane, demo: Demo) -> str:
+    """A client's place in the network of the instance."""
+    return plane.lab.client("lan").netns
+
+
+def test_confluent_kafka_produces_and_consumes(demo: Demo, lan: str) -> None:
+    settings = demo.settings()
+    assert client(lan, verb="create_topic", settings=settings, topic="orders") == "ok"
+    answer = client(lan, verb="produce_and_consume", settings=settings, topic="orders", messages=30)
+    assert answer == {"acknowledged": 30, "consumed": 30}
+
+
+def test_plain_works_beside_scram(demo: Demo, lan: str) -> None:
+    settings = demo.settings() | {"sasl.mechanism": "PLAIN"}
+    assert client(lan, verb="log_in", settings=settings) == "ok"
+    wrong = settings | {"sasl.password": "Wrong-Words-42"}
+    assert client(lan, verb="log_in", settings=wrong) == "_AUTHENTICATION"
+
+
+def test_a_wrong_password_is_refused(demo: Demo, lan: str) -> None:
+    settings = demo.settings(password="Wrong-Words-42")
+    assert client(lan, verb="log_in", settings=settings) == "_AUTHENTICATION"
+
+
+def test_a_client_without_tls_is_refused(demo: Demo, lan: str) -> None:
+    addresses = demo.settings()["bootstrap.servers"]
+    settings = {"bootstrap.servers": addresses, "security.protocol": "PLAINTEXT"}
+    assert client(lan, verb="log_in", settings=settings) != "ok"
+
+
+def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch: Path) -> None:
+    libs = _unpack(demo, scratch)
+    topic = ("--bootstrap-server", demo.settings()["bootstrap.servers"], "--topic", "console")
+    console = "console/client.properties"
+    assert client(lan, verb="create_topic", settings=demo.settings(), topic="console") == "ok"
+    sent = _java(
+        demo,
+        lan,
+        libs,
+        "kafka.tools.ConsoleProducer",
+        *topic,
+        "--producer.config",
+        "java/producer.properties",
+        text="one\ntwo\nthree\n",
+    )
+    assert "ERROR" not in sent
+    read = _java(
+        demo,
+        lan,
+        libs,
+        "kafka.tools.ConsoleConsumer",
+        *topic,
+        "--from-beginning",
+        "--max-messages",
+        "3",
+        "--timeout-ms",
+        "20000",
+        "--consumer.config",
+        console,
+    )
+    assert sorted(line for line in read.splitlines() if line) == ["one", "three", "two"]
+
+
+def test_the_python_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) -> None:
+    import sys  # noqa: PLC0415
+
+    password = scratch / "password"
+    password.write_text(PASSWORD)
+    for verb in ("produce", "consume"):
+        done = in_namespace(
+            lan,
+            sys.executable,
+            "python/client.py",
+            verb,
+            "orders",
+            "--password-file",
+            str(password),
+            cwd=demo.bundle,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def _unpack(demo: Demo, target: Path) -> Path:
+    distribution = demo.instance.wish.release.distribution
+    with tarfile.open(demo.plane.doors.distributions.tarball(distribution)) as archive:
+        archive.extractall(target, filter="data")
+    return target / "libs"
+
+
+def _java(demo: Demo, namespace: str, libs: Path, *command: str, text: str = "") -> str:
+    done = in_namespace(
+        namespace,
+        "java",
+        "-Xmx128m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{libs}/*",
+        *command,
+        input=text,
+        cwd=demo.bundle,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
