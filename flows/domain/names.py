@@ -79,6 +79,6 @@ def _holds_user(password: str, user: str | None) -> bool:
 
 
 def _is_common(password: str) -> bool:
-    lowered = password.lower()
-    stem = lowered.strip("0123456789!@#$%^&*.-_?")
-    return lowered in _COMMON or stem in _COMMON
+    # A common word stays common with a few digits and signs around it.
+    bare = password.lower().strip("!@#$%^&*.-_? ")
+    return bare in _COMMON or bare.strip("0123456789!@#$%^&*.-_? ") in _COMMON
