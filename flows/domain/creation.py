@@ -165,7 +165,7 @@ class CreateInstance(Request):
         check_brokers(self.brokers, flavor)
         check_storage(self.storage_per_broker, self.brokers, flavor)
         _check_zones(self.availability_zones, self.brokers)
-        _check_public_access(self.public_access)
+        _check_public_access(self.public_access, self.brokers)
         _check_users(self)
         _check_coming(self)
         return self
@@ -210,14 +210,23 @@ def _check_zones(zones: int, brokers: int) -> None:
         raise refusal("availability_zones", zones, f"1, or 3 to {brokers} (the brokers) accepted")
 
 
-def _check_public_access(addresses: tuple[str, ...]) -> None:
+def _check_public_access(addresses: tuple[str, ...], brokers: int) -> None:
     for address in addresses:
-        try:
-            version = ip_address(address).version
-        except ValueError:
-            raise refusal("public_access", address, "IPv4 addresses are accepted") from None
-        if version != 4:
-            raise refusal("public_access", address, "an EIP must be an IPv4 address, not IPv6")
+        _check_eip(address)
+        if addresses.count(address) > 1:
+            raise refusal("public_access", address, "each EIP may stand only once")
+    if addresses and len(addresses) != brokers:
+        given = f"public_access {len(addresses)} EIPs"
+        raise Refused(f"{given}: one per broker is accepted, {brokers} of them")
+
+
+def _check_eip(address: str) -> None:
+    try:
+        version = ip_address(address).version
+    except ValueError:
+        raise refusal("public_access", address, "IPv4 addresses are accepted") from None
+    if version != 4:
+        raise refusal("public_access", address, "an EIP must be an IPv4 address, not IPv6")
 
 
 def _check_users(request: CreateInstance) -> None:
@@ -225,8 +234,10 @@ def _check_users(request: CreateInstance) -> None:
         raise refusal("sasl_plain", "on", "it needs sasl_ssl on as well")
     if request.sasl_ssl and request.first_user is None:
         raise Refused("first_user: with sasl_ssl on the name of the first user is required")
-    if not request.sasl_ssl and (request.first_user or request.first_user_password):
-        raise refusal("first_user", request.first_user or "", "users exist only with sasl_ssl on")
+    if not request.sasl_ssl and request.first_user:
+        raise refusal("first_user", request.first_user, "users exist only with sasl_ssl on")
+    if not request.sasl_ssl and request.first_user_password:
+        raise Refused("first_user_password: users exist only with sasl_ssl on")
     if request.manager_password and not request.manager_user:
         raise Refused("manager_password: it needs manager_user as well")
     for parameter in ("first_user", "manager_user"):
@@ -259,9 +270,14 @@ def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
 
 
 def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
-    """The fields in which two wishes differ, in the order of the request."""
+    """The fields in which two wishes differ, in the order of the request.
+
+    A restart raises `start_generation`; nobody asks for one by creating.
+    """
     return tuple(
-        field for field in Wish.model_fields if getattr(asked, field) != getattr(present, field)
+        field
+        for field in Wish.model_fields
+        if field != "start_generation" and getattr(asked, field) != getattr(present, field)
     )
 
 
