@@ -293,10 +293,19 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     title = f"Create instance {instance.name}"
     if instance.status in (Status.RUNNING, Status.FAULTY):
         return CreationPlan(title, instance=instance)
+    _check_unfinished(instance)
     check_provider(instance)
     steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))
-    proof = PlannedStep("instance", "prove it with produced and consumed messages", "proof")
-    return CreationPlan(title, (*steps, proof), _warnings(request), instance=instance)
+    return CreationPlan(title, (*steps, _proof(instance)), _warnings(request), instance=instance)
+
+
+def _check_unfinished(instance: Instance) -> None:
+    if instance.status is not Status.CREATING:
+        rule = (
+            f"the instance of that name is {instance.status}; what was begun must be finished "
+            "first, or choose another name"
+        )
+        raise refusal("name", instance.name, rule)
 
 
 def check_provider(instance: Instance) -> None:
@@ -324,6 +333,12 @@ def _broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
         role = " and ZooKeeper" if broker.has_zookeeper else ""
         words = f"deliver and start Kafka {wish.release.release}{role}"
         yield PlannedStep(subject, words, f"start {wish.release.distribution}")
+
+
+def _proof(instance: Instance) -> PlannedStep:
+    # The whole wish is part of the hash: who approved a secured instance approved no open one.
+    words = "prove it with produced and consumed messages"
+    return PlannedStep("instance", words, instance.wish.model_dump_json())
 
 
 def _warnings(request: CreateInstance) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def plan_deletion(instance: Instance, request: DeleteInstance) -> DeletionPlan:
         accepted = ", ".join(DELETABLE)
         raise refusal("instance", f"{instance.name} ({instance.status})", f"accepted: {accepted}")
     steps = [_machine_step(broker) for broker in instance.brokers if broker.machine is not None]
-    secrets = PlannedStep("instance", "forget its secrets and certificates", "secrets")
+    secrets = PlannedStep("instance", "forget its secrets and certificates", instance.id)
     return DeletionPlan(title, (*steps, secrets), instance=instance)
 
 
