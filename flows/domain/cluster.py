@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PROBE_TOPIC = "__fleet_probe"
-INTERNAL_TOPICS = ("__consumer_offsets", "__transaction_state", PROBE_TOPIC)
 
 
 @dataclass(frozen=True)

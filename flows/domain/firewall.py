@@ -20,8 +20,6 @@ from flows.domain.listeners import (
     ListenerName,
 )
 
-CROSS_PORT = 9011
-
 
 @dataclass(frozen=True)
 class Opening:

@@ -66,8 +66,3 @@ def creation_listeners(address: str, *, sasl_ssl: bool) -> tuple[Listener, ...]:
         Listener(ListenerName.PRIVATE, 9093 if sasl_ssl else 9092, clients, address),
         Listener(ListenerName.CROSS, 9011, clients, address),
     )
-
-
-def bootstrap(listeners: list[Listener]) -> str:
-    """`host:port,host:port` of one listener over all brokers, for clients."""
-    return ",".join(listener.advertised for listener in listeners)
