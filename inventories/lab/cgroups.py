@@ -190,6 +190,8 @@ class UnifiedCgroups(_Tree):
 
     def limit(self, path: str, limits: Limits) -> None:
         directory = self._tree / path
+        if _anonymous_memory(directory) > limits.memory_bytes:
+            raise _no_room_to_shrink(limits.memory_bytes)
         (directory / "memory.max").write_text(str(limits.memory_bytes))
         (directory / "memory.swap.max").write_text("0")
         (directory / "cpu.max").write_text(f"{len(limits.cpus) * PERIOD_US} {PERIOD_US}")
@@ -267,10 +269,20 @@ def _write_memory_v1(directory: Path, limit: int) -> None:
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            raise LabError(
-                f"memory cannot shrink to {limit >> 20} MB while more is in use: "
-                "stop processes in the machine first"
-            ) from error
+            raise _no_room_to_shrink(limit) from error
+
+
+def _anonymous_memory(directory: Path) -> int:
+    """Bytes that cannot be reclaimed. v2 would take a limit below them, and kill at once."""
+    fields = (line.split() for line in (directory / "memory.stat").read_text().splitlines())
+    return next((int(value) for name, value in fields if name == "anon"), 0)
+
+
+def _no_room_to_shrink(limit: int) -> LabError:
+    return LabError(
+        f"memory cannot shrink to {limit >> 20} MB while more is in use: "
+        "stop processes in the machine first"
+    )
 
 
 def _event(directory: Path, name: str) -> bool:

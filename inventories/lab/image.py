@@ -6,7 +6,6 @@ and an old one is never served by mistake.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -29,6 +28,7 @@ from inventories.lab.image_definition import (
     UNUSED_PATHS,
     definition,
 )
+from inventories.lab.state import locked
 
 Say = Callable[[str], None]
 BUILD_LIMIT = 900
@@ -46,9 +46,7 @@ def ensure_image(cache: Path, say: Say) -> Path:
     image = image_path(cache)
     if image.exists():
         return image
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / "build.lock"):
         if not image.exists():
             _build(image, say)
     return image

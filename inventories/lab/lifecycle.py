@@ -10,14 +10,14 @@ from inventories.lab.guest import PROPAGATE
 from inventories.lab.image import Say, ensure_image
 from inventories.lab.model import Factor
 from inventories.lab.site import Site, site_of
-from inventories.lab.state import LabFiles, LabRecord, locked, read
+from inventories.lab.state import LabFiles, LabRecord, locked, read, write
 
 
 def up(files: LabFiles, address_range: str, factor: Factor, cache: Path, say: Say) -> None:
     """Image, router, clients and cloud are there; what a crash left is gone first."""
     with locked(files.lock):
-        image = ensure_image(cache, say)
         if read(files.record, LabRecord) is None:
+            ensure_image(cache, say)
             slots.take(files, address_range, factor)
             files.machines.mkdir()
             files.directory.chmod(0o700)
@@ -25,7 +25,7 @@ def up(files: LabFiles, address_range: str, factor: Factor, cache: Path, say: Sa
         if not files.is_up():
             slots.keep(files, site.plan.slot)
             _clear(site)
-            _mount_image(site, image)
+            _mount_image(site, _own_image(files, cache, say))
             network.up(site.plan)
             cloud.heal(site)
             files.mark_up()
@@ -54,6 +54,17 @@ def destroy(files: LabFiles) -> None:
             slots.give_back(files, site.plan.slot)
         mounts.erase(files.directory)
         files.lock.unlink()
+
+
+def _own_image(files: LabFiles, cache: Path, say: Say) -> Path:
+    """The image that the lab's machines stand on, as long as the cache has it."""
+    record = read(files.record, LabRecord)
+    if record and record.image and record.image.exists():
+        return record.image
+    image = ensure_image(cache, say)
+    if record:
+        write(files.record, record.model_copy(update={"image": image}))
+    return image
 
 
 def _mount_image(site: Site, image: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
 Place = Literal["lan", "gateway", "outside", "vpc"]
@@ -34,7 +34,7 @@ class HostsEntry(_Frozen):
     """One line of a machine's /etc/hosts."""
 
     address: IPv4Address
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$")
 
 
 class MachineSpec(_Frozen):
@@ -55,12 +55,12 @@ class MachineSpec(_Frozen):
     hosts: tuple[HostsEntry, ...] = ()
     place: Place = "lan"
 
-    @field_validator("name")
+    @field_validator("name", "hostname")
     @classmethod
-    def _name_is_plain(cls, name: str) -> str:
-        if not NAME.fullmatch(name):
+    def _is_plain(cls, name: str, field: ValidationInfo) -> str:
+        if not NAME.fullmatch(name) and (name or field.field_name == "name"):
             raise ValueError(
-                f"machine name {name!r} must be 1-48 lower-case letters, digits or hyphens, "
+                f"{field.field_name} {name!r} must be 1-48 lower-case letters, digits or hyphens, "
                 "with a letter or digit at both ends"
             )
         return name

@@ -9,27 +9,34 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from inventories.lab.commands import wait_for
 from inventories.lab.model import Factor, MachineRecord
 from inventories.lab.ruleset import Cloud
 
 Model = TypeVar("Model", bound=BaseModel)
+LOCK_LIMIT = 1200.0
+"""Seconds: above the limit of an image's build."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class LabRecord(BaseModel):
-    """What a lab keeps from its first `up` until it is destroyed."""
+    """What a lab keeps from its first `up` until it is destroyed.
+
+    Its image is one of them: machines stand on it, so it must not change below them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     slot: int
     network: str
     factor: Factor
+    image: Path | None = None
 
 
 class MachineFiles:
@@ -110,14 +117,32 @@ def write(path: Path, value: BaseModel) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Only one process and thread at a time is within; the kernel frees it after a crash."""
+    """Only one process and thread at a time is within; the kernel frees it after a crash.
+
+    `LabError` when it does not get free within `LOCK_LIMIT`, which is longer than any verb takes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_still(path, lock.fileno()):
-                yield
-                return
+    with ExitStack() as held:
+        wait_for(
+            lambda: _take(path, held),
+            f"{path} is held by another call that does not end",
+            LOCK_LIMIT,
+        )
+        yield
+
+
+def _take(path: Path, held: ExitStack) -> bool:
+    """Whether the lock was free; then it is kept open in `held`."""
+    with ExitStack() as attempt:
+        lock = attempt.enter_context(path.open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if not _is_still(path, lock.fileno()):
+            return False
+        held.enter_context(attempt.pop_all())
+    return True
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

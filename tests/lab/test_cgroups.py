@@ -22,7 +22,15 @@ def contents(directory: Path) -> dict[str, str]:
 def test_limits_of_cgroup_v2(tmp_path: Path) -> None:
     directory = tmp_path / "kafka-fleet/kf0/a"
     directory.mkdir(parents=True)
+    memory = directory / "memory.stat"
+    memory.write_text(f"anon {LIMITS.memory_bytes + 1}\nfile 5\n")
+    with pytest.raises(LabError, match="memory cannot shrink to 1024 MB while more is in use"):
+        UnifiedCgroups(tmp_path).limit("kf0/a", LIMITS)
+    assert list(directory.iterdir()) == [memory]
+
+    memory.write_text(f"anon 5\nfile {LIMITS.memory_bytes + 1}\n")
     UnifiedCgroups(tmp_path).limit("kf0/a", LIMITS)
+    memory.unlink()
     assert contents(directory) == {
         "memory.max": "1073741824",
         "memory.swap.max": "0",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inventories.lab import Lab, LabError, LabRefused, Machine, MachineSpec
+from inventories.lab import Factor, Lab, LabError, LabRefused, Machine, MachineSpec
 from inventories.lab.addresses import AddressPlan
 from inventories.lab.commands import in_netns, run
 
@@ -142,11 +142,14 @@ def test_many_may_ask_for_the_same_at_once(other: Lab, small: Callable[..., Mach
     assert sum(line.startswith("sh ") and console in line for line in keepers) == 1
 
 
-def test_labs_of_another_root_keep_their_slot(lab: Lab, tmp_path: Path) -> None:
-    stranger = Lab("stranger", root=Path("/var/lib") / f"kafka-fleet-test-{os.getpid()}")
+def test_labs_of_another_root_have_slots_and_factors_of_their_own(lab: Lab) -> None:
+    root = Path("/var/lib") / f"kafka-fleet-test-{os.getpid()}"
+    stranger = Lab("stranger", root=root, factor=Factor(memory=0.5))
     try:
         stranger.up()
         assert stranger.plan.slot != lab.plan.slot
+        assert Lab("stranger", root=root).status().factor.memory == 0.5
+        assert lab.status().factor.memory == 0.25
     finally:
         stranger.destroy()
         stranger.root.rmdir()

@@ -17,6 +17,7 @@ from inventories.lab.commands import run, wait_for
 from inventories.lab.guest import Guest
 
 Ssh = Callable[[Machine, str], str]
+Within = Callable[[str, str], str]
 pytestmark = pytest.mark.lab
 
 
@@ -32,21 +33,28 @@ def test_a_machine_boots_cleanly_and_knows_who_it_is(a: Machine, ssh: Ssh) -> No
     assert ssh(a, "cat /etc/machine-id").strip()
 
 
-def test_every_machine_is_its_own(a: Machine, b: Machine, ssh: Ssh) -> None:
+def test_every_machine_is_its_own(a: Machine, b: Machine, within: Within) -> None:
     assert a.host_key != b.host_key
-    assert ssh(a, "cat /etc/machine-id") != ssh(b, "cat /etc/machine-id")
-    assert ssh(a, "cat /proc/sys/kernel/random/boot_id") != ssh(
-        b, "cat /proc/sys/kernel/random/boot_id"
-    )
+    assert within("a", "cat /etc/machine-id") != within("b", "cat /etc/machine-id")
+    boot_id = "cat /proc/sys/kernel/random/boot_id"
+    assert within("a", boot_id) != within("b", boot_id)
     assert (a.zone, b.zone) == ("lab-1", "lab-2")
 
 
-def test_the_image_has_what_the_product_needs(a: Machine, ssh: Ssh) -> None:
+def test_the_image_has_what_the_product_needs(a: Machine, ssh: Ssh, within: Within) -> None:
     for command in ("java -version", "python3 --version", "sudo -n true", "curl --version"):
-        ssh(a, command)
+        within("a", command)
+    # Over SSH, since only there the machine's own capabilities count.
     ssh(
         a, "nft add table inet mine && nft list tables | grep -q mine && nft delete table inet mine"
     )
+
+
+def test_unknown_names_are_refused_at_once(a: Machine, within: Within) -> None:
+    """With a name server that cannot be reached each lookup would take 5 s."""
+    begun = time.monotonic()
+    within("a", "! getent hosts nothing.example")
+    assert time.monotonic() - begun < 2
 
 
 # Sizes
@@ -101,12 +109,12 @@ def test_memory_in_use_is_not_taken_away(lab: Lab, a: Machine, ssh: Ssh) -> None
         lab.resize("a", vcpus=2, memory_mb=2048)
 
 
-def test_kernel_settings_are_the_machines_own(a: Machine, b: Machine, ssh: Ssh) -> None:
+def test_kernel_settings_are_the_machines_own(a: Machine, b: Machine, within: Within) -> None:
     host = Path("/proc/sys/vm/swappiness").read_text()
     wanted = "3" if host.strip() != "3" else "4"
-    ssh(a, f"sysctl -w vm.swappiness={wanted} vm.max_map_count=300000")
-    assert ssh(a, "cat /proc/sys/vm/swappiness").strip() == wanted
-    assert ssh(b, "cat /proc/sys/vm/swappiness") == host
+    within("a", f"sysctl -w vm.swappiness={wanted} vm.max_map_count=300000")
+    assert within("a", "cat /proc/sys/vm/swappiness").strip() == wanted
+    assert within("b", "cat /proc/sys/vm/swappiness") == host
     assert Path("/proc/sys/vm/swappiness").read_text() == host
 
 
@@ -114,30 +122,30 @@ def test_kernel_settings_are_the_machines_own(a: Machine, b: Machine, ssh: Ssh) 
 
 
 def test_the_data_disk_is_raw_has_its_real_size_and_grows_live(
-    lab: Lab, small: Callable[..., MachineSpec], ssh: Ssh
+    lab: Lab, small: Callable[..., MachineSpec], within: Within
 ) -> None:
-    machine = lab.create_machine(small("disk", disk_gb=100))
+    lab.create_machine(small("disk", disk_gb=100))
     try:
-        assert ssh(machine, "blockdev --getsize64 /dev/vdb").strip() == str(100 << 30)
-        ssh(machine, "mkfs.xfs -q /dev/vdb && mkdir -p /data && mount /dev/vdb /data")
+        assert within("disk", "blockdev --getsize64 /dev/vdb").strip() == str(100 << 30)
+        within("disk", "mkfs.xfs -q /dev/vdb && mkdir -p /data && mount /dev/vdb /data")
         assert lab.grow_disk("disk", 200).disk_gb == 200
-        ssh(machine, "xfs_growfs /data")
-        assert int(ssh(machine, "df --output=size -BG /data | tail -1").strip(" G\n")) == 200
+        within("disk", "xfs_growfs /data")
+        assert int(within("disk", "df --output=size -BG /data | tail -1").strip(" G\n")) == 200
         with pytest.raises(LabRefused, match="disk_gb 150 is below the present 200"):
             lab.grow_disk("disk", 150)
         assert lab.show("disk") == lab.create_machine(small("disk", disk_gb=200))
 
-        ssh(machine, "echo kept > /data/file && sync")
+        within("disk", "echo kept > /data/file && sync")
         lab.crash("disk")
         lab.start("disk")
-        assert ssh(machine, "mount /dev/vdb /data && cat /data/file").strip() == "kept"
+        assert within("disk", "mount /dev/vdb /data && cat /data/file").strip() == "kept"
 
         lab.fill("disk", 95)
-        assert int(ssh(machine, "df --output=pcent /data | tail -1").strip(" %\n")) >= 95
+        assert int(within("disk", "df --output=pcent /data | tail -1").strip(" %\n")) >= 95
         image = lab.root / lab.name / "machines/disk/data.img"
         assert image.stat().st_blocks * 512 < 2 << 30
         lab.unfill("disk")
-        assert int(ssh(machine, "df --output=pcent /data | tail -1").strip(" %\n")) < 10
+        assert int(within("disk", "df --output=pcent /data | tail -1").strip(" %\n")) < 10
     finally:
         lab.remove("disk")
 
@@ -175,7 +183,7 @@ def test_a_second_system_on_one_root_is_refused(lab: Lab, a: Machine) -> None:
 
 
 def test_a_machine_survives_the_loss_of_nspawn_but_never_twice(
-    lab: Lab, a: Machine, ssh: Ssh
+    lab: Lab, a: Machine, within: Within
 ) -> None:
     """kill -9 of nspawn leaves the machine's systemd alive, and frees nspawn's lock."""
     machine = guest_of(lab, "a")
@@ -190,28 +198,30 @@ def test_a_machine_survives_the_loss_of_nspawn_but_never_twice(
 
     lab.start("a")
     assert machine.alive() != orphan
-    assert int(ssh(a, "pgrep -c -x systemd")) == 1
+    assert int(within("a", "pgrep -c -x systemd")) == 1
     inits = run("ip", "netns", "pids", machine.netns).split()
     assert str(machine.alive()) in inits
     assert str(orphan) not in inits
 
 
 def test_a_reboot_from_inside_comes_back_without_the_old_firewall(
-    lab: Lab, a: Machine, ssh: Ssh
+    lab: Lab, a: Machine, within: Within
 ) -> None:
-    ssh(a, "nft add table inet mine; echo kept > /root/file; sync")
-    before, boot_id = guest_of(lab, "a").alive(), ssh(a, "cat /proc/sys/kernel/random/boot_id")
-    ssh(a, "systemctl --no-block reboot")
+    within("a", "nft add table inet mine; echo kept > /root/file; sync")
+    before, boot_id = guest_of(lab, "a").alive(), within("a", "cat /proc/sys/kernel/random/boot_id")
+    within("a", "systemctl --no-block reboot")
     wait_for(lambda: guest_of(lab, "a").leader() not in (None, before), "no reboot", 20)
     lab.start("a")
-    assert ssh(a, "cat /proc/sys/kernel/random/boot_id") != boot_id
-    assert ssh(a, "cat /root/file").strip() == "kept"
-    assert ssh(a, "nft list tables") == ""
+    assert within("a", "cat /proc/sys/kernel/random/boot_id") != boot_id
+    assert within("a", "cat /root/file").strip() == "kept"
+    assert within("a", "nft list tables") == ""
 
 
 @pytest.mark.parametrize("end", ["crash", "stop"])
-def test_what_a_dead_machine_loses_and_keeps(lab: Lab, a: Machine, ssh: Ssh, end: str) -> None:
-    ssh(a, "nft add table inet mine; touch /root/kept; sync")
+def test_what_a_dead_machine_loses_and_keeps(
+    lab: Lab, a: Machine, within: Within, end: str
+) -> None:
+    within("a", "nft add table inet mine; touch /root/kept; sync")
     getattr(lab, end)("a")
     seen = lab.show("a")
     assert seen
@@ -222,7 +232,7 @@ def test_what_a_dead_machine_loses_and_keeps(lab: Lab, a: Machine, ssh: Ssh, end
     getattr(lab, end)("a")  # dead already
 
     assert lab.start("a") == a
-    ssh(a, "test -e /root/kept")
+    within("a", "test -e /root/kept")
 
 
 def test_a_frozen_machine_hangs_and_thaws(lab: Lab, a: Machine, ssh: Ssh) -> None:
@@ -244,17 +254,17 @@ def test_a_frozen_machine_hangs_and_thaws(lab: Lab, a: Machine, ssh: Ssh) -> Non
 
 
 def test_a_machine_made_anew_is_reached_at_once(
-    lab: Lab, a: Machine, small: Callable[..., MachineSpec], ssh: Ssh
+    lab: Lab, a: Machine, small: Callable[..., MachineSpec], within: Within
 ) -> None:
     """With a random hardware address its peers would look for the old one for 35 s."""
     old = lab.create_machine(small("again"))
     try:
-        ssh(a, f"ping -c1 -W1 {old.address}")
+        within("a", f"ping -c1 -W1 {old.address}")
         lab.remove("again")
         new = lab.create_machine(small("again", address=old.address))
         assert new.host_key != old.host_key
         begun = time.monotonic()
-        ssh(a, f"ping -c1 -W2 {new.address}")
+        within("a", f"ping -c1 -W2 {new.address}")
         assert time.monotonic() - begun < 2
     finally:
         lab.remove("again")
@@ -281,6 +291,12 @@ def test_a_removed_machine_leaves_nothing(
     reborn = lab.create_machine(small("gone", address=made.address))
     assert reborn.security_group == "default"
     lab.remove("gone")
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a b", "a/b", "x" * 49])
+def test_a_machine_needs_a_plain_name(small: Callable[..., MachineSpec], name: str) -> None:
+    with pytest.raises(ValueError, match=r"name .* must be 1-48 lower-case letters"):
+        small(name)
 
 
 def test_unknown_machines_are_named(lab: Lab) -> None:
