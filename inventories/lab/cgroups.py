@@ -90,12 +90,9 @@ class _Tree:
 
     def processes(self, path: str) -> list[int]:
         found: list[int] = []
-        for procs in (self._tree / path).rglob("cgroup.procs"):
-            try:
-                found += map(int, procs.read_text().split())
-            except OSError as gone:
-                if gone.errno not in (errno.ENOENT, errno.ENODEV):
-                    raise
+        # `os.walk` passes over directories that vanish meanwhile, as cgroups do at any time.
+        for directory, _, _ in os.walk(self._tree / path):
+            found += _members(Path(directory))
         return found
 
     def populated(self, path: str) -> bool:
@@ -285,11 +282,22 @@ def _no_room_to_shrink(limit: int) -> LabError:
     )
 
 
+def _members(directory: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (directory / "cgroup.procs").read_text().split()]
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return []
+        raise
+
+
 def _event(directory: Path, name: str) -> bool:
     try:
         text = (directory / "cgroup.events").read_text()
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return False
+        raise
     return f"{name} 1" in text
 
 
