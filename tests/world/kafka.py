@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flows.domain.cluster import Cluster, NewTopic, Partition, Permission, RoundTrip, ZNode
 from flows.domain.errors import EffectFailed
@@ -62,28 +63,36 @@ class FakeZooKeeper(Fake):
             raise EffectFailed(f"ZooKeeper of {instance.name} has no quorum")
 
 
+@dataclass
+class FakeCluster:
+    """Topics, permissions and moved leaders of one instance; `loses` messages never come back."""
+
+    topics: dict[str, NewTopic] = field(default_factory=dict)
+    granted: dict[str, Sequence[Permission]] = field(default_factory=dict)
+    leaders: dict[tuple[str, int], int] = field(default_factory=dict)
+    loses: int = 0
+
+
 class FakeKafka(Fake):
     """Implements `Kafka`: topics and permissions in memory, brokers on the machines."""
 
     def __init__(self, effects: Effects, zookeeper: FakeZooKeeper) -> None:
         self.effects = effects
         self._zookeeper = zookeeper
-        self.topics: dict[str, NewTopic] = {}
-        self.granted: dict[str, Sequence[Permission]] = {}
-        self.leaders: dict[tuple[str, int], int] = {}
-        self.loses = 0
+        self.clusters: defaultdict[str, FakeCluster] = defaultdict(FakeCluster)
 
     def cluster(self, instance: Instance) -> Cluster:
         """Metadata: replicas on brokers that run are in sync."""
         alive = self._alive(instance)
-        return Cluster(tuple(alive), alive[0], tuple(self._partitions(alive)))
+        partitions = _partitions(self.clusters[instance.id], alive)
+        return Cluster(tuple(alive), alive[0], tuple(partitions))
 
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; an effect only when it did not."""
         self._alive(instance)
-        if topic.name in self.topics:
+        if topic.name in self.clusters[instance.id].topics:
             return False
-        self._create(topic)
+        self._create(instance, topic)
         return True
 
     def topics_with_permissions(self, instance: Instance) -> frozenset[str]:
@@ -93,29 +102,33 @@ class FakeKafka(Fake):
             for path in self._zookeeper.nodes.get(instance.id, {})
             if path.startswith("/kafka-acl/Topic/")
         ]
-        return frozenset([*self.granted, *written])
+        return frozenset([*self.clusters[instance.id].granted, *written])
 
     @changes
     def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None:
         """The topic has the permissions."""
-        self.granted[topic] = permissions
+        self._alive(instance)
+        self.clusters[instance.id].granted[topic] = permissions
 
     @changes
     def elect_preferred(self, instance: Instance, partitions: Sequence[tuple[str, int]]) -> None:
         """Preferred replicas lead."""
+        self._alive(instance)
         for partition in partitions:
-            self.leaders.pop(partition, None)
-
-    def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
-        """All messages come back, but for those that the test loses."""
-        partitions = len(self.topics[topic].assignment)
-        if len(self._alive(instance)) < len(instance.brokers):
-            raise EffectFailed("not every broker answers")
-        return RoundTrip(partitions * messages, partitions * messages - self.loses, 0.5)
+            self.clusters[instance.id].leaders.pop(partition, None)
 
     @changes
-    def _create(self, topic: NewTopic) -> None:
-        self.topics[topic.name] = topic
+    def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
+        """All messages come back, but for those that the test loses."""
+        cluster = self.clusters[instance.id]
+        if len(self._alive(instance)) < len(instance.brokers):
+            raise EffectFailed("not every broker answers")
+        sent = len(cluster.topics[topic].assignment) * messages
+        return RoundTrip(sent, sent - cluster.loses, 0.5)
+
+    @changes
+    def _create(self, instance: Instance, topic: NewTopic) -> None:
+        self.clusters[instance.id].topics[topic.name] = topic
 
     def _alive(self, instance: Instance) -> list[int]:
         written = self._zookeeper.nodes.get(instance.id, {})
@@ -126,24 +139,14 @@ class FakeKafka(Fake):
             raise AssertionError("a broker runs before its permissions were written")
         return alive
 
-    def _partitions(self, alive: list[int]) -> list[Partition]:
-        return [
-            Partition(
-                topic=topic.name,
-                number=number,
-                leader=self._leader((topic.name, number), replicas, alive),
-                replicas=replicas,
-                in_sync=tuple(broker for broker in replicas if broker in alive),
-            )
-            for topic in self.topics.values()
-            for number, replicas in topic.assignment.items()
-        ]
 
-    def _leader(
-        self, key: tuple[str, int], replicas: tuple[int, ...], alive: list[int]
-    ) -> int | None:
-        wished: list[Any] = [self.leaders.get(key, replicas[0]), *replicas]
-        return next((broker for broker in wished if broker in alive), None)
+def _partitions(cluster: FakeCluster, alive: Sequence[int]) -> Iterator[Partition]:
+    for topic in cluster.topics.values():
+        for number, replicas in topic.assignment.items():
+            wished = [cluster.leaders.get((topic.name, number), replicas[0]), *replicas]
+            leader = next((broker for broker in wished if broker in alive), None)
+            in_sync = tuple(broker for broker in replicas if broker in alive)
+            yield Partition(topic.name, number, leader, replicas, in_sync)
 
 
 def hosts_of(hosts: Mapping[str, FakeHost], instance: Instance) -> list[FakeHost]:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from flows.domain.errors import Refused
 from tests.world.effects import Effects, Fake, changes
 
-_MADE: dict[tuple[str, str], str] = {}
-"""What was made once: worlds are alike, and keys and certificates are dear to make."""
+_MADE: dict[tuple[str, ...], str] = {}
+"""What was made once: worlds are alike, and keys, certificates and hashes are dear to make.
+
+Passwords are made anew, and what is made of them is told apart by them.
+"""
 
 
 class FakeSecrets(Fake):
@@ -21,10 +24,9 @@ class FakeSecrets(Fake):
 
     def keep(self, instance_id: str, name: str, make: Callable[[], str]) -> str:
         """The secret of that name; made when there is none."""
-        key = (instance_id, name)
-        if key not in self.kept:
-            self.put(instance_id, name, _MADE.setdefault(key, "") or _made(key, make))
-        return self.kept[key]
+        if (instance_id, name) not in self.kept:
+            self.put(instance_id, name, self._made(instance_id, name, make))
+        return self.kept[instance_id, name]
 
     def get(self, instance_id: str, name: str) -> str | None:
         """The secret, if there is one."""
@@ -53,7 +55,14 @@ class FakeSecrets(Fake):
         if reference.startswith("fleet-run-"):
             self.blocks.pop(reference, None)
 
+    def _made(self, instance_id: str, name: str, make: Callable[[], str]) -> str:
+        if "password" in name:
+            return make()
+        key = (instance_id, name, *self._passwords(instance_id))
+        if key not in _MADE:
+            _MADE[key] = make()
+        return _MADE[key]
 
-def _made(key: tuple[str, str], make: Callable[[], str]) -> str:
-    _MADE[key] = make()
-    return _MADE[key]
+    def _passwords(self, instance_id: str) -> list[str]:
+        ours = (name for of, name in self.kept if of == instance_id and "password" in name)
+        return [self.kept[instance_id, name] for name in sorted(ours)]

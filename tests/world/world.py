@@ -12,7 +12,7 @@ from flows.domain.instance import Status, UnitState
 from flows.domain.operations import Caller, Door, Run
 from flows.procedures.operation import Operation, Outcome, conduct
 from tests.world.clock import FakeClock
-from tests.world.effects import Effects
+from tests.world.effects import Effects, Fake, changes
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
 from tests.world.machines import FakeAnsible, FakeHosts, FakeProvider
 from tests.world.records import FakeRecords
@@ -34,11 +34,15 @@ class FakeProcesses:
         return run.id not in self.dead
 
 
-class FakeDistributions:
+class FakeDistributions(Fake):
     """Implements `Distributions`."""
 
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+
+    @changes
     def tarball(self, name: str) -> Path:
-        """A name is enough here."""
+        """A name is enough here; building one can fail."""
         return Path(f"/tarballs/{name}-0.tar")
 
 
@@ -52,6 +56,7 @@ class World:
         self.provider = FakeProvider(self.effects)
         self.records = FakeRecords(self.effects, self.processes.alive, self.clock.now)
         self.secrets = FakeSecrets(self.effects)
+        self.distributions = FakeDistributions(self.effects)
         self.hosts = FakeHosts(self.effects, self.provider)
         self.ansible = FakeAnsible(self.effects, self.provider)
         self.zookeeper = FakeZooKeeper(self.effects, self.provider)
@@ -67,7 +72,7 @@ class World:
             records=self.records,
             secrets=self.secrets,
             processes=self.processes,
-            distributions=FakeDistributions(),
+            distributions=self.distributions,
             ansible=lambda instance_id, say: self.ansible,
             hosts=lambda instance_id: self.hosts,
             zookeeper=self.zookeeper,
