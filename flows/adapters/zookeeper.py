@@ -114,7 +114,8 @@ class KazooZooKeeper:
     def registrations(self, instance: Instance) -> Mapping[int, int]:
         """Broker id -> generation (czxid) of its registration.
 
-        A new generation means a new session, not always a new process.
+        A new generation means a new session, not always a new process; and a broker registers
+        before it serves: it may still die of what it reads in ZooKeeper.
         """
         parent = f"{instance.chroot}/brokers/ids"
         with self._session(instance) as session:

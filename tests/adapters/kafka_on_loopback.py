@@ -28,6 +28,7 @@ from flows.adapters.kafka import ConfluentKafka, Credentials
 from flows.adapters.zookeeper import KazooZooKeeper
 from flows.domain import paths
 from flows.domain.cluster import ZNode
+from flows.domain.errors import EffectFailed
 from flows.domain.host_files import HostFile, host_files
 from flows.domain.host_secrets import HostSecrets, ListenerStores, Store
 from flows.domain.instance import Broker, Instance, Status
@@ -40,7 +41,7 @@ from flows.domain.versions import VERSIONS, ZOOKEEPER_DISTRIBUTION
 from flows.domain.wish import CapacityPolicy, DiskType, Wish
 
 INSTANCE_ID = "loopback"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 CONTROL_ADDRESS = "127.0.0.1"
 
 # A cluster of one broker, with a second client listener that asks for no login.
@@ -122,8 +123,16 @@ def kafka_on_loopback() -> Iterator[Loopback]:
         _wait(ensemble, "serves", lambda: loopback.zookeeper.serving(instance) == (1,))
         written = loopback.zookeeper.write(instance, _nodes_before_start(instance, made))
         broker = stack.enter_context(_broker(root, instance))
-        _wait(broker, "is registered", lambda: bool(loopback.zookeeper.registrations(instance)))
+        # A broker is registered long before it serves, and may still die of what it reads.
+        _wait(broker, "serves", lambda: _knows_itself(loopback))
         yield replace(loopback, written_before_start=written)
+
+
+def _knows_itself(loopback: Loopback) -> bool:
+    try:
+        return loopback.kafka.cluster(loopback.instance).brokers == (1,)
+    except EffectFailed:
+        return False
 
 
 def _loopback(instance: Instance, made: _Secrets) -> Loopback:

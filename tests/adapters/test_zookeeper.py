@@ -89,25 +89,26 @@ def test_the_same_json_in_another_spelling_is_left_alone(loopback: Loopback) -> 
 @pytest.mark.lab
 def test_merging_keeps_what_others_wrote(loopback: Loopback) -> None:
     zookeeper, instance = loopback.zookeeper, loopback.instance
-    path = "/config/users/merged"
-    assert zookeeper.merge_config(instance, path, {"producer_byte_rate": "1000"}) is True
-    assert zookeeper.merge_config(instance, path, {"SCRAM-SHA-512": "salt=x"}) is True
-    assert zookeeper.merge_config(instance, path, {"SCRAM-SHA-512": "salt=x"}) is False
-    assert _config(loopback, path) == {"producer_byte_rate": "1000", "SCRAM-SHA-512": "salt=x"}
+    path, quota, user = "/config/users/merged", {"producer_byte_rate": "1000"}, _scram("Any-one-1")
+    assert zookeeper.merge_config(instance, path, quota) is True
+    assert zookeeper.merge_config(instance, path, user) is True
+    assert zookeeper.merge_config(instance, path, user) is False
+    assert _config(loopback, path) == {**quota, **user}
 
 
 @pytest.mark.lab
 def test_merging_at_the_same_time_loses_nothing(loopback: Loopback) -> None:
-    path, keys = "/config/users/contended", [f"key-{number}" for number in range(6)]
-    together = threading.Barrier(len(keys))
+    path = "/config/users/contended"
+    quotas = ("producer_byte_rate", "consumer_byte_rate", "request_percentage")
+    together = threading.Barrier(len(quotas))
 
-    def merge(key: str) -> None:
+    def merge(quota: str) -> None:
         together.wait(timeout=10)
-        loopback.zookeeper.merge_config(loopback.instance, path, {key: "1"})
+        loopback.zookeeper.merge_config(loopback.instance, path, {quota: "100"})
 
-    with ThreadPoolExecutor(len(keys)) as pool:
-        list(pool.map(merge, keys))
-    assert _config(loopback, path) == dict.fromkeys(keys, "1")
+    with ThreadPoolExecutor(len(quotas)) as pool:
+        list(pool.map(merge, quotas))
+    assert _config(loopback, path) == dict.fromkeys(quotas, "100")
 
 
 @pytest.mark.lab
@@ -116,8 +117,7 @@ def test_a_running_broker_reads_what_is_announced(loopback: Loopback) -> None:
     loopback.kafka.create_topic(instance, NewTopic("announced", {0: (1,)}))
     loopback.kafka.grant(instance, "announced", OPEN_TOPIC)
     alice = replace(loopback.credentials, probe_user="alice", probe_password="Changed-1")
-    scram = scram_value("Changed-1", os.urandom(16), iterations=4096)
-    loopback.zookeeper.merge_config(instance, "/config/users/alice", {"SCRAM-SHA-512": scram})
+    loopback.zookeeper.merge_config(instance, "/config/users/alice", _scram("Changed-1"))
     loopback.zookeeper.announce(instance, "users/alice")
     assert ConfluentKafka(lambda _: alice).round_trip(instance, "announced", 3).received == 3
 
@@ -259,6 +259,10 @@ def _client(loopback: Loopback) -> Iterator[KazooClient]:
     finally:
         client.stop()
         client.close()
+
+
+def _scram(password: str) -> dict[str, str]:
+    return {"SCRAM-SHA-512": scram_value(password, os.urandom(16), iterations=4096)}
 
 
 def _config(loopback: Loopback, path: str) -> dict[str, str]:
