@@ -67,7 +67,9 @@ def _field(
     request: type[Request], name: str, choices: Mapping[str, Schema], schema: Schema
 ) -> Schema:
     described: Schema = schema["properties"][name]
-    words: Schema = {key: described[key] for key in ("title", "description") if key in described}
+    declared = request.model_fields[name]
+    # Not from the schema: pydantic leaves a title out that its type happens to have as well.
+    words: Schema = {"title": declared.title or name, "description": declared.description or ""}
     words["position"] = _order(request).index(name)
     if name in request.secret_fields:
         return {"$ref": "#/definitions/Secret", **words}

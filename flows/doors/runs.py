@@ -49,7 +49,7 @@ def operation_flow(operation: AnyOperation, work: Work) -> Flow[..., State[Any]]
     run.__doc__ = operation.description
     return flow(
         name=operation.name,
-        flow_run_name=lambda: operation.run_name(_fields(_parameters().get("request"))),
+        flow_run_name=lambda: operation.run_name(_named(_parameters().get("request"))),
         # The request class checks the input, so that all doors refuse in the same words.
         validate_parameters=False,
         persist_result=False,
@@ -125,6 +125,11 @@ def _fields(request: Any) -> Mapping[str, Any]:
     if not isinstance(request, Mapping):
         raise Refused(f"request {request!r}: an object with the fields of the form is accepted")
     return request
+
+
+def _named(request: Any) -> Mapping[str, Any]:
+    """What a run can be called after; what is wrong with it is refused once it runs."""
+    return request if isinstance(request, Mapping) else {}
 
 
 def _parameters() -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,29 @@ def remembered(path: Path) -> Process | None:
         return None
     found = Process(int(words[0]), int(words[1]), words[2])
     return found if found.alive() else None
+
+
+def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> Process | None:
+    """A new process in a session of its own, that writes to the log and goes on without us.
+
+    No signal is ignored or blocked there: Prefect's worker turns SIGTERM into SIGINT, which a
+    shell's background job would ignore. None when it ended at once.
+    """
+    append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    pid = os.posix_spawn(
+        argv[0],
+        list(argv),
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
+    )
+    return process(pid)
 
 
 def send(target: Process, number: signal.Signals) -> None:

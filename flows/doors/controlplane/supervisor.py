@@ -12,15 +12,13 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from flows.doors.controlplane.processes import Process, process, remember, remembered, stop
+from flows.doors.controlplane.processes import Process, launch, process, remember, remembered, stop
 from flows.doors.controlplane.programs import SUPERVISOR, Program, log_file, pid_file, programs
 from flows.settings import Settings, load_settings
 
@@ -35,6 +33,7 @@ def main() -> None:
     """Runs until it is told to stop; a second supervisor of the same home ends at once."""
     settings = load_settings()
     os.umask(0o077)
+    os.chdir("/")
     with _only_one(settings):
         signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOP, signal.SIGCHLD})
         me = process(os.getpid())
@@ -107,12 +106,13 @@ class Watched:
 
     def _start(self) -> None:
         self.started = time.monotonic()
-        with log_file(self.settings, self.program.name).open("ab") as log:
-            child = _spawn(self.program, log)
-        self.process = process(child.pid)
-        if self.process:
-            remember(pid_file(self.settings, self.program.name), self.process)
-            _say(f"{self.program.name}: started as process {child.pid}")
+        log = log_file(self.settings, self.program.name)
+        self.process = launch(self.program.argv, self.program.environment, log)
+        if self.process is None:
+            self.deaths += 1
+            return
+        remember(pid_file(self.settings, self.program.name), self.process)
+        _say(f"{self.program.name}: started as process {self.process.pid}")
 
 
 def _api_answers(port: int) -> bool:
@@ -123,26 +123,6 @@ def _api_answers(port: int) -> bool:
             return b" 200 " in connection.recv(64)
     except OSError:
         return False
-
-
-def _spawn(program: Program, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        program.argv,
-        env=dict(program.environment),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_with_default_signals,  # noqa: PLW1509 (this process has one thread)
-    )
-
-
-def _with_default_signals() -> None:
-    """Prefect's worker turns SIGTERM into SIGINT, so neither may be ignored or blocked."""
-    for number in (*_STOP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
 def _told_to_stop() -> bool:

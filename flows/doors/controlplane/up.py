@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from flows.doors.controlplane.prefect_settings import (
     environment,
     stale_profiles,
 )
-from flows.doors.controlplane.processes import Process, remembered
+from flows.doors.controlplane.processes import Process, launch, remembered
 from flows.doors.controlplane.programs import SUPERVISOR, log_file, pid_file
 from flows.doors.controlplane.progress import StepLines
 from flows.doors.controlplane.zombies import watch_for_zombies
@@ -29,6 +28,7 @@ from flows.settings import Settings
 
 SERVER_SECONDS = 120
 WORKER_SECONDS = 60
+PORT_SECONDS = 5
 POLL_SECONDS = 0.3
 LIVES = 2
 
@@ -87,27 +87,26 @@ def _start_supervisor(settings: Settings) -> None:
     if remembered(pid_file(settings, SUPERVISOR)):
         return
     _check_port(settings)
-    with log_file(settings, SUPERVISOR).open("ab") as log:
-        subprocess.Popen(
-            (sys.executable, "-P", "-m", "flows.doors.controlplane.supervisor"),
-            env=environment(settings, client_profile(settings)),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    argv = (sys.executable, "-P", "-m", "flows.doors.controlplane.supervisor")
+    variables = environment(settings, client_profile(settings))
+    launch(argv, variables, log_file(settings, SUPERVISOR))
 
 
 def _check_port(settings: Settings) -> None:
-    if remembered(pid_file(settings, "server")):
-        return
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", settings.prefect_port)) == 0:
+    """A server that was just killed closes its port a moment after it ended."""
+    limit = time.monotonic() + PORT_SECONDS
+    while not remembered(pid_file(settings, "server")) and _is_taken(settings.prefect_port):
+        if time.monotonic() > limit:
             raise EffectFailed(
                 f"prefect_port {settings.prefect_port}: another process listens there; "
                 "choose a free port by FLEET_PREFECT_PORT"
             )
+        time.sleep(POLL_SECONDS)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _healthy(settings: Settings) -> bool:

@@ -1,0 +1,302 @@
+"""The doors on a real Prefect server with a real worker: runs, refusals, secrets, deaths."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.domain.errors import EffectFailed
+from flows.domain.operations import Door
+from flows.doors.asker import Asker, labels
+from flows.doors.cli.running import start
+from flows.doors.controlplane.down import down
+from flows.doors.controlplane.prefect_settings import POOL
+from flows.doors.controlplane.processes import Process, environments, process
+from flows.doors.controlplane.progress import StepLines
+from flows.doors.controlplane.status import status
+from flows.doors.controlplane.up import up
+from flows.doors.deployments import CHECK_HEALTH
+from flows.doors.follow import RunSeen, follow
+from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages
+from flows.doors.secret_blocks import leave_secrets, take_back
+from flows.doors.sweeps import forget_old_sweeps
+from tests.doors import toys
+from tests.doors.conftest import ControlPlane
+
+SECRET = "Seeded-4-secret"
+CREATE = ("create-instance", "Create instance")
+TOY = ("play-toy", "Play toy")
+SWEEP = (CHECK_HEALTH.flow, CHECK_HEALTH.title)
+
+Ends = Mapping[str, RunSeen]
+
+
+@pytest.fixture(scope="module")
+def ends(control_plane: ControlPlane) -> Ends:
+    """One run of each kind, all at once, at their ends."""
+    api = control_plane.api
+    ann = {"labels": labels(Asker("ann", Door.CLI))}
+    wanted: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
+        "well": (TOY, {**_request(name="bear", parts=["head", "belly"]), **ann}),
+        "failed": (TOY, _request(name="bear", ending="failed")),
+        "defect": (TOY, _request(name="bear", ending="defect")),
+        "unwilling": (TOY, _request(name="bear", ending="refused")),
+        "wrong type": (CREATE, _request(name="demo", brokers="many")),
+        "no object": (CREATE, {"parameters": {"request": 7}}),
+        "sweep": (SWEEP, {}),
+    }
+    ids = {name: _start(api, *asked) for name, asked in wanted.items()}
+    seen = follow(api, list(ids.values()), lambda runs: None)
+    return dict(zip(ids, seen, strict=True))
+
+
+def test_a_run_ends_with_the_sentence_of_its_operation(ends: Ends) -> None:
+    seen = ends["well"]
+    assert (seen.state, seen.exit_code) == ("COMPLETED", 0)
+    assert seen.message == "2 parts, asked by ann through cli, in the main thread"
+    assert seen.name == "play with bear"
+
+
+def test_steps_are_task_runs_under_their_titles(ends: Ends) -> None:
+    steps = [(step.title, step.state) for step in ends["well"].steps]
+    assert steps == [("count {the} parts", "completed"), ("play", "completed")]
+
+
+def test_pages_and_lines_stay_with_the_run(control_plane: ControlPlane, ends: Ends) -> None:
+    run_id = ends["well"].id
+    assert pages(control_plane.api, run_id) == {"report": "# Played with bear"}
+    assert "bear was played with" in _log(control_plane.api, run_id)
+
+
+def test_a_failure_ends_as_failed_with_its_sentence_and_no_traceback(
+    control_plane: ControlPlane, ends: Ends
+) -> None:
+    seen = ends["failed"]
+    assert (seen.state_name, seen.message, seen.exit_code) == ("Failed", "bear: it broke", 1)
+    assert seen.steps[-1].state == "failed"
+    assert "Traceback" not in _log(control_plane.api, seen.id)
+
+
+def test_a_defect_keeps_its_traceback(control_plane: ControlPlane, ends: Ends) -> None:
+    seen = ends["defect"]
+    assert seen.exit_code == 1
+    log = _log(control_plane.api, seen.id)
+    assert "Traceback" in log
+    assert "ZeroDivisionError: nobody expected this" in log
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("unwilling", "bear: it does not want to"),
+        ("wrong type", "brokers"),
+        ("no object", "request 7: an object with the fields of the form is accepted"),
+    ],
+)
+def test_a_refusal_is_said_in_our_words_through_every_door(
+    control_plane: ControlPlane, ends: Ends, name: str, sentence: str
+) -> None:
+    seen = ends[name]
+    assert (seen.state, seen.state_name, seen.exit_code) == ("FAILED", "Refused", 2)
+    assert sentence in seen.message
+    assert "Traceback" not in _log(control_plane.api, seen.id)
+
+
+def test_the_sweep_runs_without_any_instance(ends: Ends) -> None:
+    assert (ends["sweep"].state, ends["sweep"].message) == ("COMPLETED", "0 instances looked at")
+
+
+def test_the_schedule_makes_runs_with_the_pinned_versions(control_plane: ControlPlane) -> None:
+    """SQLAlchemy 2.1 silences Prefect's scheduler; FastAPI 0.155 breaks its server."""
+    assert _version("sqlalchemy") < (2, 1)
+    assert (0, 139) <= _version("fastapi") < (0, 151)
+    wanted = {"flows": {"name": {"any_": [CHECK_HEALTH.flow]}}}
+    scheduled = {**wanted, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    found = _eventually(lambda: control_plane.api.post("/flow_runs/filter", scheduled))
+    assert all(run["auto_scheduled"] for run in found)
+    registered = deployment(control_plane.api, *SWEEP)
+    assert registered["global_concurrency_limit"]["limit"] == 1
+    assert registered["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+def test_old_sweeps_are_forgotten_and_young_ones_kept(
+    control_plane: ControlPlane, ends: Ends
+) -> None:
+    api, now = control_plane.api, datetime.now(UTC)
+    assert forget_old_sweeps(api, now) == 0
+    assert forget_old_sweeps(api, now + timedelta(hours=2)) >= 1
+    assert api.find(f"/flow_runs/{ends['sweep'].id}") is None
+    assert api.find(f"/flow_runs/{ends['well'].id}") is not None
+
+
+def test_deployments_read_well_and_start_python_once(control_plane: ControlPlane) -> None:
+    found = deployment(control_plane.api, *CREATE)
+    assert found["description"].startswith("Create a Kafka instance")
+    assert found["tags"] == ["instances"]
+    assert found["enforce_parameter_schema"] is False
+    assert found["job_variables"]["stream_output"] is False
+    assert found["job_variables"]["command"].endswith(" -m prefect.engine")
+
+
+def test_the_command_says_a_refusal_in_one_sentence_and_it_is_remembered(
+    control_plane: ControlPlane,
+) -> None:
+    ended = _fleet("run", "create-instance", "name=abc")
+    sentence = 'name "abc": it has 3 characters, 4 to 64 are accepted'
+    assert (ended.returncode, ended.stderr, ended.stdout) == (2, f"{sentence}\n", "")
+    (line, *_) = json.loads(_fleet("history", "--json").stdout)
+    assert line["reason"] == sentence
+    assert (line["operation"], line["status"], line["door"]) == (*CREATE[:1], "refused", "cli")
+    assert line["asked_by"]
+    assert line["run"].startswith(f"http://127.0.0.1:{control_plane.settings.prefect_port}/v2/")
+
+
+def test_a_secret_reaches_the_server_as_a_reference_only(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    api = control_plane.api
+    (tmp_path / "password").write_text(f"{SECRET}\n")
+    run_id = start(api, toys.toy, {"name": "bear", "password": f"@{tmp_path / 'password'}"})
+    (seen,) = follow(api, [run_id], lambda runs: None)
+    given = flow_run(api, run_id)["parameters"]["request"]
+    assert seen.exit_code == 0
+    assert given["password"].startswith("fleet-run-")
+    where = f"/block_types/slug/secret/block_documents/name/{given['password']}"
+    assert api.get(f"{where}?include_secrets=true")["data"]["value"] == SECRET
+    assert not _files_with(control_plane.settings.home, SECRET)
+    take_back(api, {"password": given["password"]})
+    assert api.find(where) is None
+
+
+def test_the_key_of_secrets_is_neither_in_the_database_nor_in_an_environment(
+    control_plane: ControlPlane,
+) -> None:
+    blocks = leave_secrets(control_plane.api, {"password": SECRET})
+    key = (control_plane.settings.secrets / "prefect-encryption-key").read_text().strip()
+    keeper = control_plane.settings.secrets / "prefect-encryption-key"
+    assert _files_with(control_plane.settings.home, key) == [keeper]
+    assert not [pid for pid, text in environments() if key in text]
+    take_back(control_plane.api, blocks)
+
+
+def test_a_wrong_login_and_a_closed_port_are_told_apart(control_plane: ControlPlane) -> None:
+    url = control_plane.settings.prefect_api
+    with PrefectApi(url, "fleet:wrong") as api, pytest.raises(EffectFailed) as failed:
+        api.get("/flow_runs/1")
+    assert "another control plane listens on this port" in str(failed.value)
+    with PrefectApi("http://127.0.0.1:9/api", "a:b") as api, pytest.raises(Unreachable) as silent:
+        api.post("/flow_runs/filter", {})
+    assert "`fleet up` starts it" in str(silent.value)
+
+
+def test_a_run_outlives_server_worker_and_supervisor(control_plane: ControlPlane) -> None:
+    """All three are killed in its middle; it ends well, and `up` finds everything running."""
+    api = control_plane.api
+    run_id = _start(api, TOY, _request(name="bear", seconds=6))
+    _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
+    before = {name: control_plane.process(name) for name in ("server", "worker", "supervisor")}
+    for name in ("supervisor", "worker", "server"):
+        os.kill(before[name].pid, signal.SIGKILL)
+    up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
+    (seen,) = follow(api, [run_id], lambda runs: None)
+    assert (seen.state, seen.message[:7]) == ("COMPLETED", "0 parts")
+    assert status(control_plane.settings).up
+    assert not [name for name, old in before.items() if control_plane.process(name) == old]
+
+
+def test_a_run_whose_engine_died_with_the_worker_is_crashed(control_plane: ControlPlane) -> None:
+    api = control_plane.api
+    run_id = _start(api, TOY, _request(name="bear", seconds=60))
+    _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
+    engine = _engine_of(run_id)
+    server = control_plane.process("server")
+    os.kill(control_plane.process("worker").pid, signal.SIGKILL)
+    os.kill(engine.pid, signal.SIGKILL)
+    (seen,) = follow(api, [run_id], lambda runs: None)
+    assert seen.message == "The process of this run is gone; run the operation again to finish it."
+    assert (seen.state, seen.exit_code) == ("CRASHED", 1)
+    assert control_plane.process("server") == server
+
+
+def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) -> None:
+    """The last one: the control plane is gone after it."""
+    api = control_plane.api
+    _until(lambda: status(control_plane.settings).up)
+    run_id = _start(api, TOY, _request(name="bear", seconds=3))
+    _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
+    engine = _engine_of(run_id)
+    told = io.StringIO()
+    down(control_plane.settings, StepLines(told))
+    assert not engine.alive()
+    assert "play with bear" in told.getvalue()
+    assert not status(control_plane.settings).up
+    up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
+    assert flow_run(api, run_id)["state_type"] == "COMPLETED"
+    assert api.get(f"/work_pools/{POOL}")["is_paused"] is False
+
+
+def _request(**fields: Any) -> dict[str, Any]:
+    return {"parameters": {"request": fields}}
+
+
+def _start(api: PrefectApi, target: tuple[str, str], body: Mapping[str, Any]) -> str:
+    found = deployment(api, *target)
+    return str(api.post(f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
+
+def _log(api: PrefectApi, run_id: str) -> str:
+    """All lines of a run; they arrive a moment after its end."""
+    wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
+
+    def ended() -> str:
+        text = "\n".join(line["message"] for line in api.post("/logs/filter", wanted))
+        return text if "Finished in state" in text else ""
+
+    return str(_eventually(ended))
+
+
+def _eventually(question: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first answer that is not empty."""
+    limit = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < limit, "it did not come true in time"
+        time.sleep(0.2)
+    return answer
+
+
+def _until(question: Callable[[], bool]) -> None:
+    _eventually(question, 40)
+
+
+def _engine_of(run_id: str) -> Process:
+    mark = f"PREFECT__FLOW_RUN_ID={run_id}"
+    (pid,) = [pid for pid, text in environments() if mark in text]
+    found = process(pid)
+    assert found is not None
+    return found
+
+
+def _files_with(directory: Path, text: str) -> list[Path]:
+    needle = text.encode()
+    return [path for path in directory.rglob("*") if path.is_file() and needle in path.read_bytes()]
+
+
+def _version(package: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in importlib.metadata.version(package).split(".")[:2])
+
+
+def _fleet(*words: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-P", "-m", "flows.doors.cli", *words]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
