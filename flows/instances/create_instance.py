@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.domain.creation import CreateInstance, CreationPlan, plan_creation
-from flows.domain.errors import ServiceError
+from flows.domain.errors import ServiceError, Superseded
 from flows.domain.instance import Status
 from flows.instances.admission import new_or_same
 from flows.instances.removal import remove_instance
@@ -26,6 +26,8 @@ def take_back(site: Site) -> Status:
     """What a failed creation made is removed; a name whose removal failed too stays taken."""
     try:
         remove_instance(site)
+    except Superseded:
+        raise
     except ServiceError as failure:
         site.stage.say(f"the removal failed too: {failure}; delete-instance finishes it")
         return Status.DELETING

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flows.adapters.site import Doors, InstanceRow, Site
-from flows.domain.errors import Refused
+from flows.domain.errors import Refused, ServiceError
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Rating, Trace
 
 
@@ -38,34 +38,35 @@ def start_row(
     )
 
 
-def remember_refusal(
+def remember_turned_away(
     doors: Doors,
     operation: str,
     traces: TraceNames,
     asked: tuple[Mapping[str, Any], Caller],
-    refused: Refused,
-) -> None:
-    """The refusal stands in the history and in the audit."""
+    error: ServiceError,
+) -> OperationRow:
+    """A request that was refused, or failed before it held anything, is in history and audit."""
     raw, caller = asked
+    refused = isinstance(error, Refused)
     name = str(raw.get("instance") or raw.get("name") or "")
     now = doors.clock.now()
     found = doors.records.find(name) if name else None
-    doors.records.note(
-        OperationRow(
-            epoch=0,
-            operation=operation,
-            instance_id=found.id if found else None,
-            instance_name=name,
-            status=OperationStatus.REFUSED,
-            caller=caller,
-            request=dict(raw),
-            started=now,
-            finished=now,
-            reason=str(refused),
-        )
+    row = OperationRow(
+        epoch=0,
+        operation=operation,
+        instance_id=found.id if found else None,
+        instance_name=name,
+        status=OperationStatus.REFUSED if refused else OperationStatus.FAILED,
+        caller=caller,
+        request=dict(raw),
+        started=now,
+        finished=now,
+        reason=str(error),
     )
-    trace = Trace(traces.refused, caller.asked_by, caller.door, name, dict(raw), str(refused))
-    doors.records.trace(replace(trace, rating=Rating.WARNING))
+    rating = Rating.WARNING if refused else Rating.INCIDENT
+    trace = Trace(traces.refused, caller.asked_by, caller.door, name, dict(raw), str(error), rating)
+    doors.records.trace(trace)
+    return doors.records.note(row)
 
 
 def remember_acceptance(
