@@ -20,6 +20,10 @@ class Killed(BaseException):
     """The process that carried the operation out is gone; nobody can catch it."""
 
 
+class Broken(BaseException):
+    """A rule of the world does not hold; no procedure can catch it and go on."""
+
+
 class Trouble(Enum):
     """What happens at the chosen effect."""
 
@@ -50,12 +54,18 @@ class Effects:
             self.log.append(name)
             self._before(name, troubled)
             yield
-            self.check()
+            self._check(name)
             self._after(name, troubled)
 
     def heal(self) -> None:
         """A new process goes on; no more trouble."""
         self.dead, self.trouble_at = False, None
+
+    def _check(self, name: str) -> None:
+        try:
+            self.check()
+        except AssertionError as broken:
+            raise Broken(f"after {name}: {broken}") from broken
 
     def _before(self, name: str, troubled: bool) -> None:
         if troubled and self.trouble is Trouble.FAILS:

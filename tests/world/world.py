@@ -10,6 +10,7 @@ from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
 from flows.domain.instance import Status, UnitState
 from flows.domain.operations import Caller, Door, Run
+from flows.monitoring.check_health import sweep
 from flows.procedures.operation import Operation, Outcome, conduct
 from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
@@ -80,17 +81,25 @@ class World:
         )
 
     def ask(
-        self, operation: Operation[Any, Any], wish: Mapping[str, Any], who: str = "ada"
+        self,
+        operation: Operation[Any, Any],
+        wish: Mapping[str, Any],
+        who: str = "ada",
+        stage: PlainStage | None = None,
     ) -> Outcome:
         """The operation is conducted by a run of its own; it is gone afterwards."""
         self._runs += 1
         run = self.processes.here(f"run-{self._runs}", f"link-{self._runs}")
-        self.stage = PlainStage()
+        self.stage = stage or PlainStage()
         caller = Caller(who, Door.PYTHON, run)
         try:
             return conduct(operation, self.doors(), wish, caller, self.stage)
         finally:
             self.processes.dead.add(run.id)
+
+    def sweep(self) -> str:
+        """The health sweep of this minute."""
+        return sweep(self.doors())
 
     def check(self) -> None:
         """What must hold after every effect."""
