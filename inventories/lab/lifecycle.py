@@ -19,8 +19,8 @@ def up(files: LabFiles, address_range: str, factor: Factor, cache: Path, say: Sa
         if read(files.record, LabRecord) is None:
             ensure_image(cache, say)
             slots.take(files, address_range, factor)
-            files.machines.mkdir()
-            files.directory.chmod(0o700)
+        files.machines.mkdir(exist_ok=True)
+        files.directory.chmod(0o700)
         site = site_of(files)
         if not files.is_up():
             slots.keep(files, site.plan.slot)
