@@ -65,6 +65,6 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     start_brokers(site, instance)
     wait_for(site, brokers_registered(instance))
     wait_for(site, metadata_complete(instance))
-    prove(site, instance)
     make_kafka_topics(site, instance)
+    prove(site, instance)
     look_at_new(site, instance)

@@ -9,14 +9,17 @@ from typing import Any
 from flows.adapters.secrets.kept import FIRST_USER_PASSWORD, ZOOKEEPER_PASSWORD
 from flows.adapters.site import Play, Site
 from flows.domain import paths
+from flows.domain.errors import EffectFailed, Refused
 from flows.domain.host_files import HostFile, host_files, host_units
 from flows.domain.host_secrets import HostSecrets
 from flows.domain.instance import Broker, Instance, Machine
+from flows.domain.names import check_password
 from flows.domain.scram import plain_line
 from flows.steps.certificates import listener_stores
 from flows.steps.step import step
 
 LONG_SECRET = 32
+PASSWORD_CHARACTERS, PASSWORD_TRIES = 20, 20
 
 
 @step("deliver firewall, configuration and ZooKeeper")
@@ -66,14 +69,35 @@ def _plain_users(site: Site, instance: Instance) -> str:
 
     def make() -> str:
         salt = site.clock.token(LONG_SECRET).encode()
-        return plain_line(user, first_user_password(site), salt)
+        return plain_line(user, first_user_password(site, user), salt)
 
     return site.secrets.keep(site.instance_id, "plain-first-user", make) + "\n"
 
 
-def first_user_password(site: Site) -> str:
+def first_user_password(site: Site, user: str) -> str:
     """The first user's password: the one that was given, or one made now."""
-    return site.secrets.keep(site.instance_id, FIRST_USER_PASSWORD, lambda: site.clock.password(20))
+    return site.secrets.keep(
+        site.instance_id, FIRST_USER_PASSWORD, lambda: _new_password(site, user)
+    )
+
+
+def _new_password(site: Site, user: str) -> str:
+    # Chance knows no names: one password in some ten thousand holds a name of four letters.
+    for _ in range(PASSWORD_TRIES):
+        password = site.clock.password(PASSWORD_CHARACTERS)
+        if _keeps_rules(password, user):
+            return password
+    raise EffectFailed(
+        f"first_user_password: {PASSWORD_TRIES} generated passwords all held the name {user}"
+    )
+
+
+def _keeps_rules(password: str, user: str) -> bool:
+    try:
+        check_password(FIRST_USER_PASSWORD, password, user)
+    except Refused:
+        return False
+    return True
 
 
 def _per_machine(

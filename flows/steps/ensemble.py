@@ -36,10 +36,11 @@ def write_permissions_and_users(site: Site, instance: Instance) -> None:
 
 
 def _users(site: Site, instance: Instance) -> list[tuple[str, str]]:
-    if instance.wish.first_user is None:
+    user = instance.wish.first_user
+    if user is None:
         return []
     probe = site.secrets.keep(site.instance_id, PROBE_PASSWORD, lambda: site.clock.password(24))
-    return [(instance.wish.first_user, first_user_password(site)), (PROBE_USER, probe)]
+    return [(user, first_user_password(site, user)), (PROBE_USER, probe)]
 
 
 def _kept_scram(site: Site, user: str, password: str) -> str:

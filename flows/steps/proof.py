@@ -29,6 +29,10 @@ def prove(site: Site, instance: Instance) -> RoundTrip:
 
 @step("make Kafka's own topics")
 def make_kafka_topics(site: Site, instance: Instance) -> None:
-    """Offsets and transactions have three replicas, two of them in sync, and no unclean leader."""
+    """Offsets and transactions have three replicas, two of them in sync, and no unclean leader.
+
+    Before anybody produces or consumes: whoever looks for a group's coordinator would make
+    Kafka create the topic by itself, with the unsafe defaults.
+    """
     for topic in kafka_topics(tuple(broker.id for broker in instance.brokers)):
         site.kafka.create_topic(instance, topic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,13 @@ from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.site import Doors, Hosts, InstanceRow, Kafka, Secrets, Site, ZooKeeper
 from flows.domain.cluster import Cluster
 from flows.domain.errors import EffectFailed
-from flows.domain.health import elections_due, faults, topics_without_permissions
+from flows.domain.health import (
+    elections_due,
+    faults,
+    reason_after,
+    status_after,
+    topics_without_permissions,
+)
 from flows.domain.instance import Broker, Instance, Status
 from flows.domain.operations import Door, Rating, Trace
 from flows.domain.permissions import OPEN_TOPIC
@@ -62,19 +68,33 @@ def look_at_new(site: Site, instance: Instance) -> None:
     site.records.set_observed(instance.id, _observed(site.secrets, sight, site.clock.now()))
 
 
-def remember(doors: Doors, row: InstanceRow, sight: Sight, status: Status) -> None:
-    """What was seen is kept for `show`; a changed status leaves a trace."""
+def is_idle(doors: Doors, row: InstanceRow) -> bool:
+    """Whether the instance still is as the row says, and no living operation holds it.
+
+    A look takes seconds: what an operation did meanwhile must not be written over.
+    """
+    found = doors.records.find(row.id)
+    unchanged = found is not None and found.status is row.status
+    return unchanged and doors.records.holder(row.id) is None
+
+
+def remember_sight(doors: Doors, row: InstanceRow, sight: Sight) -> None:
+    """What was seen is kept for `show`."""
     doors.records.set_observed(row.id, _observed(doors.secrets, sight, doors.clock.now()))
-    reason = "; ".join(sight.faults)
-    if status is row.status and reason == row.reason:
-        return
-    doors.records.set_status(row.id, status, reason)
+
+
+def remember_status(doors: Doors, row: InstanceRow, found: Collection[str]) -> Status:
+    """The instance has the status that follows from its faults; a changed one leaves a trace."""
+    status, reason = status_after(row.status, found), reason_after(row.status, found)
+    if (status, reason) != (row.status, row.reason):
+        doors.records.set_status(row.id, status, reason)
     if status is not row.status:
         rating = Rating.NORMAL if status is Status.RUNNING else Rating.INCIDENT
         words = f"{row.status} -> {status}" + (f": {reason}" if reason else "")
         doors.records.trace(
             Trace("instanceStatusChanged", SWEEPER, Door.SCHEDULE, row.wish.name, {}, words, rating)
         )
+    return status
 
 
 def tidy(doors: Doors, sight: Sight) -> list[str]:

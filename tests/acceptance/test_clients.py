@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace
 from tests.acceptance.plane import Plane
+
+WRONG_PASSWORD = "Authentication failed"
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +31,12 @@ def test_plain_works_beside_scram(demo: Demo, lan: str) -> None:
     settings = demo.settings() | {"sasl.mechanism": "PLAIN"}
     assert client(lan, verb="log_in", settings=settings) == "ok"
     wrong = settings | {"sasl.password": "Wrong-Words-42"}
-    assert client(lan, verb="log_in", settings=wrong) == "_AUTHENTICATION"
+    assert WRONG_PASSWORD in client(lan, verb="log_in", settings=wrong)
 
 
 def test_a_wrong_password_is_refused(demo: Demo, lan: str) -> None:
     settings = demo.settings(password="Wrong-Words-42")
-    assert client(lan, verb="log_in", settings=settings) == "_AUTHENTICATION"
+    assert WRONG_PASSWORD in client(lan, verb="log_in", settings=settings)
 
 
 def test_a_client_without_tls_is_refused(demo: Demo, lan: str) -> None:
@@ -76,8 +79,6 @@ def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch
 
 
 def test_the_python_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) -> None:
-    import sys  # noqa: PLC0415
-
     password = scratch / "password"
     password.write_text(PASSWORD)
     for verb in ("produce", "consume"):

@@ -13,18 +13,14 @@ from tests.acceptance.parts import Demo
 from tests.acceptance.plane import Plane
 
 SHORT = 'name "abc": it has 3 characters, 4 to 64 are accepted'
-ZONES = "availability_zones 2: 1, or 3 and more are accepted"
 
 
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
         (["name=abc"], SHORT),
-        (["name=other", "availability_zones=2"], ZONES),
         (["name=demo", "brokers=4"], "exists with other parameters"),
         (["name=huge", "flavor=kafka.16u32g.cluster", "brokers=50"], "MB free"),
-        (["name=crypt", "disk_encryption=on"], "the lab cannot encrypt disks"),
-        (["name=elsewhere", "network=office"], 'the lab has only "lab"'),
     ],
 )
 def test_the_command_refuses_with_2_and_one_sentence(
@@ -47,6 +43,27 @@ def test_python_refuses_in_the_same_words(plane: Plane, demo: Demo) -> None:
     assert str(refused.value) == SHORT
     assert plane.json("history")[0]["door"] == "python"
     assert doors.records.traces()[-1].name == "createDMSInstanceOrderFailure"
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"disk_encryption": "on"}, "the lab cannot encrypt disks"),
+        ({"network": "office"}, 'network "office": the lab has only "lab"'),
+        ({"subnet": "office-1"}, 'subnet "office-1": the lab has only "lab-lan"'),
+        ({"security_group": "dmz"}, 'security_group "dmz": the lab has only "default"'),
+        ({"brokers": 30, "storage_per_broker": 10_000}, "GB free"),
+    ],
+)
+def test_the_lab_refuses_by_name_what_it_cannot_do(
+    plane: Plane, demo: Demo, wish: dict[str, object], sentence: str
+) -> None:
+    doors = plane.doors
+    caller = Caller("a test", Door.PYTHON, doors.processes.here("test", "none"))
+    with pytest.raises(Refused) as refused:
+        conduct(create_instance, doors, {"name": "other", **wish}, caller, PlainStage())
+    assert sentence in str(refused.value)
+    assert doors.records.find("other") is None
 
 
 def test_a_plan_changes_nothing_and_can_be_approved(plane: Plane, demo: Demo) -> None:

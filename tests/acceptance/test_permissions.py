@@ -33,7 +33,7 @@ def bobs_topic(plane: Plane, demo: Demo) -> str:
     lan, settings = plane.lab.client("lan").netns, demo.settings("bob", BOB)
     assert client(lan, verb="create_topic", settings=settings, topic="bobs") == "ok"
     client(lan, verb="produce_and_consume", settings=settings, topic="bobs", messages=9)
-    assert "permissions for" in sweep(plane.doors)
+    sweep(plane.doors)
     return "bobs"
 
 

@@ -34,9 +34,11 @@ def needles(plane: Plane, demo: Demo) -> dict[str, bytes]:
 
 
 def _piece(value: str) -> bytes:
+    """What no other text has in common with this secret, within one line of it."""
     if "PRIVATE KEY" in value:
-        body = value.split("PRIVATE KEY-----")[1].replace("\\n", "\n")
-        return max(body.split("\n"), key=len).encode()
+        lines = value.split("PRIVATE KEY-----")[1].replace("\\n", "\n").split("\n")
+        # The first lines of a key are the same for all; an OpenSSH key has its seed in the fourth.
+        return (lines[4][10:40] if "OPENSSH" in value else lines[2][:24]).encode()
     if '"password": "' in value:
         return value.split('"password": "')[1].split('"', maxsplit=1)[0].encode()
     return value.encode()

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from flows.domain.instance import Instance
+from flows.instances.create_instance import create_instance
+from flows.steps.observation import remembered
+from tests.adapters.contracts import (
+    clock_contract,
+    kafka_contract,
+    kafka_refusals_contract,
+    registrations_contract,
+    zookeeper_contract,
+)
 from tests.adapters.contracts_records import records_contract, secrets_contract
 from tests.world.world import World
 
@@ -16,3 +26,27 @@ def test_fake_records_keep_the_contract() -> None:
 
 def test_fake_secrets_keep_the_contract() -> None:
     secrets_contract(World().secrets)
+
+
+def created() -> tuple[World, Instance]:
+    """A world with one instance that runs."""
+    world = World()
+    world.ask(create_instance, {"name": "demo"})
+    (row,) = world.records.living()
+    return world, remembered(world.doors(), row)
+
+
+def test_fake_zookeeper_keeps_the_contract() -> None:
+    world, instance = created()
+    zookeeper_contract(world.zookeeper, instance)
+    registrations_contract(world.zookeeper, instance)
+
+
+def test_fake_kafka_keeps_the_contract() -> None:
+    world, instance = created()
+    kafka_contract(world.kafka, instance)
+    kafka_refusals_contract(world.kafka, instance)
+
+
+def test_fake_clock_keeps_the_contract() -> None:
+    clock_contract(World().clock)

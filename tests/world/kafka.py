@@ -35,6 +35,7 @@ class FakeZooKeeper(Fake):
         """One effect for each node that differs."""
         self._demand_quorum(instance)
         present = self.nodes.setdefault(instance.id, {})
+        self._demand_parents(present, nodes)
         due = [node for node in nodes if present.get(node.path) != node]
         for node in due:
             self._write(instance, node)
@@ -57,6 +58,12 @@ class FakeZooKeeper(Fake):
     @changes
     def _write(self, instance: Instance, node: ZNode) -> None:
         self.nodes[instance.id][node.path] = node
+
+    def _demand_parents(self, present: Mapping[str, ZNode], nodes: Sequence[ZNode]) -> None:
+        known = {"", *present, *(node.path for node in nodes)}
+        for node in nodes:
+            if node.path.rpartition("/")[0] not in known:
+                raise EffectFailed(f"ZooKeeper: {node.path} has no parent")
 
     def _demand_quorum(self, instance: Instance) -> None:
         if len(self.serving(instance)) < 2:
@@ -106,21 +113,28 @@ class FakeKafka(Fake):
 
     @changes
     def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None:
-        """The topic has the permissions."""
+        """The topic has these permissions too."""
         self._alive(instance)
-        self.clusters[instance.id].granted[topic] = permissions
+        granted = self.clusters[instance.id].granted
+        if permissions:
+            granted[topic] = (*granted.get(topic, ()), *permissions)
 
     @changes
     def elect_preferred(self, instance: Instance, partitions: Sequence[tuple[str, int]]) -> None:
         """Preferred replicas lead."""
         self._alive(instance)
-        for partition in partitions:
-            self.clusters[instance.id].leaders.pop(partition, None)
+        cluster = self.clusters[instance.id]
+        for topic, number in partitions:
+            if topic not in cluster.topics:
+                raise EffectFailed(f"Kafka of {instance.name}: electing preferred leaders failed")
+            cluster.leaders.pop((topic, number), None)
 
     @changes
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """All messages come back, but for those that the test loses."""
         cluster = self.clusters[instance.id]
+        if topic not in cluster.topics:
+            raise EffectFailed(f"Kafka of {instance.name}: there is no topic {topic}")
         if len(self._alive(instance)) < len(instance.brokers):
             raise EffectFailed("not every broker answers")
         sent = len(cluster.topics[topic].assignment) * messages
