@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -99,7 +99,9 @@ class SshHosts:
 
         self._must(machine, put)
 
-    def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
+    def logs(
+        self, machine: Machine, unit: str, since: str, follow: bool
+    ) -> Generator[str, None, None]:
         """Lines of the unit's journal; with `follow` until the iterator is closed."""
         connection = self._must(machine, _checked)
         try:

@@ -180,6 +180,8 @@ def _kill(unit: str) -> None:
     run("systemctl", "stop", unit)
     if processes(unit):
         raise UnitFailed(f"{unit} was killed, but process {processes(unit)[0]} still runs")
+    if _show([unit])[unit]["ActiveState"] == "failed":
+        run("systemctl", "reset-failed", unit)
 
 
 def _digest(path: str) -> str | None:

@@ -101,21 +101,28 @@ def _resolves_itself() -> bool:
 
 def _foreign_kafka(owner: object) -> bool:
     """A broker or a ZooKeeper that is not of our units or, without a marker, any trace of one."""
-    if any(_is_foreign_server(pid, owner) for pid in os.listdir("/proc") if pid.isdigit()):
-        return True
-    return owner is None and (os.path.exists(DISTRIBUTIONS) or _user_exists())
+    trace = os.path.exists(DISTRIBUTIONS) or _user_exists()
+    return bool(foreign_servers(owner)) or (owner is None and trace)
 
 
-def _is_foreign_server(pid: str, owner: object) -> bool:
+def foreign_servers(owner: object) -> list[int]:
+    """Processes that are a broker or a ZooKeeper and not ours; without a marker none is ours."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if _is_server(pid) and (owner is None or not _is_ours(pid))]
+
+
+def _is_server(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return False  # it has ended meanwhile
-    if not any(server in words for server in SERVERS):
-        return False
+    return any(server in words for server in SERVERS)
+
+
+def _is_ours(pid: int) -> bool:
     groups = _text(f"/proc/{pid}/cgroup")
-    return owner is None or not any(unit in groups for unit in OUR_UNITS)
+    return any(f"/{unit}" in groups for unit in OUR_UNITS)
 
 
 def _user_exists() -> bool:
