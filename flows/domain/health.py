@@ -36,6 +36,12 @@ def status_after(seen: Status, found: Collection[str]) -> Status:
     return Status.FAULTY if found else Status.RUNNING
 
 
+def reason_after(seen: Status, found: Collection[str]) -> str:
+    """Why the instance has the status that the sweep gives it; empty when it is well."""
+    lost = "the operation that was changing it ended without a report"
+    return "; ".join([*([lost] if seen in LEFT_BEHIND else []), *found])
+
+
 def topics_without_permissions(cluster: Cluster, permitted: Collection[str]) -> tuple[str, ...]:
     """Topics that clients made themselves and that anybody could still alter or delete."""
     return tuple(topic for topic in cluster.user_topics if topic not in permitted)

@@ -6,36 +6,51 @@ leaves a trace only when a status changes.
 
 from __future__ import annotations
 
-from flows.domain.errors import ServiceError
-from flows.domain.health import LEFT_BEHIND, SWEPT, status_after
+from flows.domain.errors import EffectFailed, ServiceError
+from flows.domain.health import LEFT_BEHIND, SWEPT
 from flows.steps.hosts import on_each
 from flows.steps.observation import remembered
 from flows.steps.site import Doors, InstanceRow
-from flows.steps.sweeping import Eyes, Sight, look, remember, tidy
+from flows.steps.sweeping import (
+    Eyes,
+    Sight,
+    is_idle,
+    look,
+    remember_sight,
+    remember_status,
+    tidy,
+)
 
 AT_ALL = (*SWEPT, *LEFT_BEHIND)
 
 
 def sweep(doors: Doors) -> str:
     """Every idle instance was looked at, tidied up and given its status; one line says so."""
-    rows = [row for row in doors.records.living() if _is_due(doors, row)]
+    living = doors.records.living()
+    rows = [row for row in living if row.status in AT_ALL and is_idle(doors, row)]
     lines = on_each(lambda row: _sweep_one(doors, row), rows)
     return "; ".join([f"{len(rows)} instances looked at", *(line for line in lines if line)])
 
 
-def _is_due(doors: Doors, row: InstanceRow) -> bool:
-    holder = doors.records.holder(row.id)
-    busy = holder is not None and doors.processes.alive(holder.caller.run)
-    return row.status in AT_ALL and not busy
-
-
 def _sweep_one(doors: Doors, row: InstanceRow) -> str:
-    eyes = Eyes(doors.hosts(row.id), doors.zookeeper, doors.kafka)
-    sight = look(eyes, remembered(doors, row))
-    status = status_after(row.status, sight.faults)
-    remember(doors, row, sight, status)
-    said = [f"{row.wish.name}: {status}"] if status is not row.status else []
-    return "; ".join([*said, *_tidied(doors, row, sight)])
+    try:
+        eyes = Eyes(doors.hosts(row.id), doors.zookeeper, doors.kafka)
+        sight = look(eyes, remembered(doors, row))
+    except EffectFailed as silence:
+        # A provider that does not answer is a fault of its instances, not of the sweep.
+        return _status_line(doors, row, (str(silence),))
+    if not is_idle(doors, row):
+        return ""
+    remember_sight(doors, row, sight)
+    moved = _status_line(doors, row, sight.faults)
+    return "; ".join([*([moved] if moved else []), *_tidied(doors, row, sight)])
+
+
+def _status_line(doors: Doors, row: InstanceRow, found: tuple[str, ...]) -> str:
+    if not is_idle(doors, row):
+        return ""
+    status = remember_status(doors, row, found)
+    return f"{row.wish.name}: {status}" if status is not row.status else ""
 
 
 def _tidied(doors: Doors, row: InstanceRow, sight: Sight) -> list[str]:
