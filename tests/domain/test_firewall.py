@@ -55,7 +55,7 @@ def rules_of(text: str) -> Iterator[str]:
 def policy_of(text: str) -> str:
     """What happens to packets that no rule names."""
     (policy,) = re.findall(r"policy (\w+);", text)
-    return policy
+    return str(policy)
 
 
 RULE = re.compile(

@@ -1,0 +1,71 @@
+"""Worlds to begin with, and a stage on which something happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import pytest
+
+from flows.adapters.site import InstanceRow
+from flows.adapters.stage import PlainStage
+from flows.domain.errors import Refused
+from flows.domain.operations import Caller, Door
+from flows.instances.create_instance import create_instance
+from flows.procedures.operation import Operation
+from tests.world.world import World
+
+T = TypeVar("T")
+
+DEMO: Mapping[str, Any] = {
+    "name": "demo",
+    "sasl_ssl": True,
+    "sasl_plain": True,
+    "first_user": "alice",
+}
+PLAIN: Mapping[str, Any] = {"name": "demo"}
+GOODBYE: Mapping[str, Any] = {"instance": "demo", "confirm": "demo"}
+BLOCK = "fleet-run-7"
+"""The name of a block that `fleet run` made."""
+
+
+def created(wish: Mapping[str, Any] = PLAIN) -> World:
+    """A world with a running instance; its log of effects is empty."""
+    world = World()
+    world.ask(create_instance, wish)
+    world.effects.log.clear()
+    return world
+
+
+def the_row(world: World) -> InstanceRow:
+    """The only living instance."""
+    (row,) = world.records.living()
+    return row
+
+
+def refused(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> str:
+    """The sentence with which the wish is refused."""
+    with pytest.raises(Refused) as caught:
+        world.ask(operation, wish)
+    return str(caught.value)
+
+
+def living_caller(world: World, who: str = "grace") -> Caller:
+    """Somebody whose run goes on."""
+    return Caller(who, Door.UI, world.processes.here("living", "http://ui/runs/living"))
+
+
+class Interlude(PlainStage):
+    """Before the step of a title something else happens in the world, once."""
+
+    def __init__(self, title: str, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._title = title
+        self._happens: Callable[[], object] | None = happens
+
+    def step(self, title: str, work: Callable[[], T]) -> T:
+        """Does what happens, then the work."""
+        if title == self._title and self._happens:
+            happens, self._happens = self._happens, None
+            happens()
+        return super().step(title, work)
