@@ -8,6 +8,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
 from ansible.module_utils.kafka_fleet.commands import CommandFailed
+from ansible.module_utils.kafka_fleet.options import CLAIM
 from ansible.module_utils.kafka_fleet.units import UnitFailed, Wished, bring, kill
 
 DOCUMENTATION = r"""
@@ -75,16 +76,11 @@ done:
   type: list
   elements: str
   returned: success
-ours:
-  description: Whether the host carried our marker before.
-  type: bool
-  returned: success
 """
 
 UNITS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 ARGUMENTS = {
-    "owner": {"type": "str", "required": True},
-    "epoch": {"type": "int", "required": True},
+    **CLAIM,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "enabled": UNITS,
     "loaded": {"type": "dict", "default": {}},
@@ -92,26 +88,34 @@ ARGUMENTS = {
     "stopped": UNITS,
     "generation": {"type": "int"},
     "limit": {"type": "int", "default": 200},
-    "state_directory": {"type": "path", "default": "/etc/kafka-fleet"},
 }
 
 
 def main() -> None:
     """Does what the options say and reports it to Ansible."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    options, check = module.params, module.check_mode
-    present = options["state"] == "present"
+    act = _bring if module.params["state"] == "present" else _kill
     try:
-        ours = claim(
-            options["state_directory"],
-            options["owner"],
-            options["epoch"],
-            write=present and not check,
-        )
-        done = bring(_wished(options, check)) if present else _kill(options, ours, check)
+        done = act(module.params, module.check_mode)
     except (ClaimRefused, CommandFailed, UnitFailed) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(done), done=done, ours=ours)
+    module.exit_json(changed=bool(done), done=done)
+
+
+def _bring(options: dict[str, Any], check: bool) -> list[str]:
+    _claim(options, write=not check)
+    return list(bring(_wished(options, check)))
+
+
+def _kill(options: dict[str, Any], check: bool) -> list[str]:
+    if not _claim(options, write=False):
+        return []
+    return ["kill all services"] if check else list(kill(options["state_directory"]))
+
+
+def _claim(options: dict[str, Any], *, write: bool) -> bool:
+    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
+    return bool(claim(state, owner, epoch, write=write))
 
 
 def _wished(options: dict[str, Any], check: bool) -> Wished:
@@ -125,12 +129,6 @@ def _wished(options: dict[str, Any], check: bool) -> Wished:
         limit=float(options["limit"]),
         check=check,
     )
-
-
-def _kill(options: dict[str, Any], ours: bool, check: bool) -> list[str]:
-    if not ours:
-        return []
-    return ["kill all services"] if check else kill(options["state_directory"])
 
 
 if __name__ == "__main__":
