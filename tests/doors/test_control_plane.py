@@ -7,10 +7,12 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,20 +46,22 @@ Ends = Mapping[str, RunSeen]
 
 
 @pytest.fixture(scope="module")
-def ends(control_plane: ControlPlane) -> Ends:
+def ends(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ends:
     """One run of each kind, all at once, at their ends."""
     api = control_plane.api
+    password = tmp_path_factory.mktemp("typed") / "password"
+    password.write_text(f"{SECRET}\n")
     ann = {"labels": labels(Asker("ann", Door.CLI))}
-    wanted: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
-        "well": (TOY, {**_request(name="bear", parts=["head", "belly"]), **ann}),
-        "failed": (TOY, _request(name="bear", ending="failed")),
-        "defect": (TOY, _request(name="bear", ending="defect")),
-        "unwilling": (TOY, _request(name="bear", ending="refused")),
-        "wrong type": (CREATE, _request(name="demo", brokers="many")),
-        "no object": (CREATE, {"parameters": {"request": 7}}),
-        "sweep": (SWEEP, {}),
+    ids = {
+        "well": _start(api, TOY, {**_request(name="bear", parts=["head", "belly"]), **ann}),
+        "failed": _start(api, TOY, _request(name="bear", ending="failed")),
+        "defect": _start(api, TOY, _request(name="bear", ending="defect")),
+        "unwilling": _start(api, TOY, _request(name="bear", ending="refused")),
+        "wrong type": _start(api, CREATE, _request(name="demo", brokers="many")),
+        "no object": _start(api, CREATE, {"parameters": {"request": 7}}),
+        "sweep": _start(api, SWEEP, {}),
+        "secret": start(api, toys.toy, {"name": "bear", "password": f"@{password}"}),
     }
-    ids = {name: _start(api, *asked) for name, asked in wanted.items()}
     seen = follow(api, list(ids.values()), lambda runs: None)
     return dict(zip(ids, seen, strict=True))
 
@@ -164,14 +168,11 @@ def test_the_command_says_a_refusal_in_one_sentence_and_it_is_remembered(
 
 
 def test_a_secret_reaches_the_server_as_a_reference_only(
-    control_plane: ControlPlane, tmp_path: Path
+    control_plane: ControlPlane, ends: Ends
 ) -> None:
     api = control_plane.api
-    (tmp_path / "password").write_text(f"{SECRET}\n")
-    run_id = start(api, toys.toy, {"name": "bear", "password": f"@{tmp_path / 'password'}"})
-    (seen,) = follow(api, [run_id], lambda runs: None)
-    given = flow_run(api, run_id)["parameters"]["request"]
-    assert seen.exit_code == 0
+    assert ends["secret"].exit_code == 0
+    given = flow_run(api, ends["secret"].id)["parameters"]["request"]
     assert given["password"].startswith("fleet-run-")
     where = f"/block_types/slug/secret/block_documents/name/{given['password']}"
     assert api.get(f"{where}?include_secrets=true")["data"]["value"] == SECRET
@@ -207,12 +208,14 @@ def test_a_run_outlives_server_worker_and_supervisor(control_plane: ControlPlane
     run_id = _start(api, TOY, _request(name="bear", seconds=6))
     _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
     before = {name: control_plane.process(name) for name in ("server", "worker", "supervisor")}
+    api.patch(f"/work_pools/{POOL}", {"is_paused": True})
     for name in ("supervisor", "worker", "server"):
         os.kill(before[name].pid, signal.SIGKILL)
     up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
     (seen,) = follow(api, [run_id], lambda runs: None)
     assert (seen.state, seen.message[:7]) == ("COMPLETED", "0 parts")
     assert status(control_plane.settings).up
+    assert api.get(f"/work_pools/{POOL}")["is_paused"] is False
     assert not [name for name, old in before.items() if control_plane.process(name) == old]
 
 
@@ -242,9 +245,7 @@ def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) 
     assert not engine.alive()
     assert "play with bear" in told.getvalue()
     assert not status(control_plane.settings).up
-    up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
-    assert flow_run(api, run_id)["state_type"] == "COMPLETED"
-    assert api.get(f"/work_pools/{POOL}")["is_paused"] is False
+    assert _state_in_the_books(control_plane.settings.home, run_id) == "COMPLETED"
 
 
 def _request(**fields: Any) -> dict[str, Any]:
@@ -278,6 +279,13 @@ def _eventually(question: Callable[[], Any], seconds: float = 20) -> Any:
 
 def _until(question: Callable[[], bool]) -> None:
     _eventually(question, 40)
+
+
+def _state_in_the_books(home: Path, run_id: str) -> str:
+    """What Prefect's database says once its server is gone."""
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as books:
+        found = books.execute("SELECT state_type FROM flow_run WHERE id = ?", (run_id,)).fetchone()
+    return str(found[0])
 
 
 def _engine_of(run_id: str) -> Process:
