@@ -65,7 +65,7 @@ def log_in(settings: Settings) -> str:
     connection: dict[str, Any] = {**settings, "error_cb": told.append}
     admin = AdminClient(connection)
     try:
-        admin.list_topics(timeout=8)
+        admin.list_topics(timeout=4)
     except KafkaException as error:
         admin.poll(1)
         return "; ".join(str(each) for each in [*told, error.args[0]])
