@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from flows.adapters.ansible import RunnerAnsible
 from flows.adapters.ansible.inventory import inventory_text, secrets_text
 from flows.adapters.ansible.private import private_directory
+from flows.adapters.ansible.watcher import Watcher
 from flows.adapters.site import Play
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Machine
@@ -334,3 +335,13 @@ def test_an_inventory_refers_to_secrets_and_holds_none() -> None:
     assert "kafka_fleet_secrets[inventory_hostname]['word']" in text
     assert json.loads(text)["all"]["vars"]["ansible_become"] is True
     assert SECRET in secrets_text(_play())
+
+
+def test_of_a_secret_file_the_content_is_hidden_and_the_path_is_said() -> None:
+    file = {"path": "/etc/private/word", "content": SECRET}
+    secrets = {MACHINE.name: {"host_secret_files": [file]}}
+    watcher = Watcher(Play("book.yml", (MACHINE,), 7, {}, secrets), lambda line: None)
+    result = {"msg": f"cannot write {SECRET} to /etc/private/word"}
+    data = {"host": MACHINE.name, "task": "Write", "res": result}
+    watcher.take({"event": "runner_on_failed", "event_data": data})
+    assert watcher.complaint().endswith(": cannot write (hidden) to /etc/private/word")

@@ -22,7 +22,10 @@ cat >/dev/null
 for socket in "$1"/ssh/*; do
     [ -S "$socket" ] && ssh -F none -o ControlPath="$socket" -O exit host 2>/dev/null
 done
-rm -rf -- "$1"
+for attempt in 1 2 3 4 5; do  # a task that still ends may write while we remove
+    rm -rf -- "$1" 2>/dev/null && break
+    sleep 0.2
+done
 """
 
 

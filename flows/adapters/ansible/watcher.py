@@ -88,10 +88,12 @@ class Watcher:
 
 
 def _texts(value: Any) -> Iterator[str]:
+    """The secrets in a value; of a file its content alone, for its path may be said."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for part in value.values():
+        parts = [value["content"]] if "content" in value else value.values()
+        for part in parts:
             yield from _texts(part)
     elif isinstance(value, list | tuple):
         for part in value:
@@ -100,5 +102,6 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _differing(result: Mapping[str, Any]) -> list[str]:
     """Paths whose content a preview would change."""
-    found = result.get("diff") or []
-    return [difference["after_header"] for difference in found if "after_header" in difference]
+    found = result.get("diff")
+    listed = found if isinstance(found, list) else []
+    return [difference["after_header"] for difference in listed if "after_header" in difference]

@@ -47,8 +47,7 @@ class Wished:
 
 def bring(wished: Wished) -> list[str]:
     """All units are as wished; returns what had to be done, in words."""
-    _reload_systemd(wished)
-    found = _show(wished.all)
+    found = _up_to_date(wished)
     return [
         *_enable(wished, found),
         *(line for unit in wished.loaded for line in _load(wished, found, unit)),
@@ -71,10 +70,14 @@ def kill(state: str) -> list[str]:
     return [f"kill {unit}" for unit in here]
 
 
-def _reload_systemd(wished: Wished) -> None:
-    stale = [unit for unit, seen in _show(wished.all).items() if seen["NeedDaemonReload"] == "yes"]
-    if stale and not wished.check:
-        run("systemctl", "daemon-reload")
+def _up_to_date(wished: Wished) -> dict[str, dict[str, str]]:
+    """What systemd says of the units once it has read their files as they are now."""
+    found = _show(wished.all)
+    stale = any(seen["NeedDaemonReload"] == "yes" for seen in found.values())
+    if not stale or wished.check:
+        return found
+    run("systemctl", "daemon-reload")
+    return _show(wished.all)
 
 
 def _show(units: Iterable[str]) -> dict[str, dict[str, str]]:
