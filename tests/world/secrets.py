@@ -56,7 +56,8 @@ class FakeSecrets(Fake):
             self.blocks.pop(reference, None)
 
     def _made(self, instance_id: str, name: str, make: Callable[[], str]) -> str:
-        if "password" in name:
+        # A line for PLAIN makes its password on the way: too late to be told apart by it.
+        if "password" in name or name.startswith("plain-"):
             return make()
         key = (instance_id, name, *self._passwords(instance_id))
         if key not in _MADE:
