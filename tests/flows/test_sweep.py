@@ -17,7 +17,7 @@ from flows.domain.permissions import OPEN_TOPIC
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.procedures.remembering import start_row
-from tests.flows.worlds import DEMO, GOODBYE, created, living_caller, the_row
+from tests.flows.worlds import DEMO, GOODBYE, created, living_caller, replace_provider, the_row
 from tests.world.kafka import FakeKafka
 from tests.world.machines import FakeHost, FakeHosts, FakeProvider
 from tests.world.world import World
@@ -242,9 +242,7 @@ class SilentProvider(FakeProvider):
 
 def test_a_provider_that_is_down_is_a_fault_of_its_instances() -> None:
     world = created()
-    silent = SilentProvider(world.effects)
-    silent.hosts = world.provider.hosts
-    world.provider = silent
+    replace_provider(world, SilentProvider)
     assert world.sweep() == "1 instances looked at; demo: Faulty"
     row = the_row(world)
     assert (row.status, row.reason) == (Status.FAULTY, "lab: it is not up")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pytest
 
 from flows.adapters.site import InstanceRow
 from flows.adapters.stage import PlainStage
-from flows.domain.errors import Refused
+from flows.domain.errors import EffectFailed, Refused
 from flows.domain.operations import Caller, Door
 from flows.instances.create_instance import create_instance
 from flows.procedures.operation import Operation
+from tests.world.machines import FakeProvider
 from tests.world.world import World
 
 T = TypeVar("T")
+K = TypeVar("K", bound=FakeProvider)
 
 DEMO: Mapping[str, Any] = {
     "name": "demo",
@@ -50,9 +52,29 @@ def refused(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any
     return str(caught.value)
 
 
+def replace_provider(world: World, kind: type[K]) -> K:
+    """Another provider of the same machines."""
+    provider = kind(world.effects)
+    provider.hosts = world.provider.hosts
+    world.provider = provider
+    return provider
+
+
 def living_caller(world: World, who: str = "grace") -> Caller:
     """Somebody whose run goes on."""
     return Caller(who, Door.UI, world.processes.here("living", "http://ui/runs/living"))
+
+
+class Clinging(FakeProvider):
+    """Machines that cannot be removed, until somebody repairs it."""
+
+    clings = True
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Not as long as it clings."""
+        if self.clings:
+            raise EffectFailed("lab: the disk is busy")
+        super().remove(names)
 
 
 class Interlude(PlainStage):

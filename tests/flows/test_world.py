@@ -1,0 +1,239 @@
+"""The fake world can fail wherever the real one can, so that no procedure is proved by kindness."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.adapters import site
+from flows.domain.cluster import NewTopic, ZNode
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Instance, Machine, Status, UnitState
+from flows.domain.machines import MachineOrder
+from flows.domain.operations import Door, OperationRow, OperationStatus, Trace
+from flows.domain.permissions import OPEN_TOPIC
+from flows.instances.create_instance import create_instance
+from flows.procedures.remembering import start_row
+from flows.steps.observation import remembered
+from tests.flows.worlds import PLAIN, created, living_caller, the_row
+from tests.world.effects import Broken, Killed, Trouble
+from tests.world.world import World
+
+READS = {
+    "Clock": {"now", "monotonic", "pause", "token", "password"},
+    "Provider": {
+        "words",
+        "defaults",
+        "objections",
+        "zones",
+        "room",
+        "need",
+        "control_address",
+        "client_network",
+        "exists",
+        "running",
+    },
+    "Ansible": set(),
+    "Hosts": {"reachable", "facts", "observe", "logs"},
+    "Distributions": set(),
+    "ZooKeeper": {"serving", "registrations"},
+    "Kafka": {"cluster", "topics_with_permissions"},
+    "Secrets": {"get", "resolve"},
+    "Records": {
+        "find",
+        "find_deleted",
+        "living",
+        "machines",
+        "holds",
+        "holder",
+        "history",
+        "traces",
+    },
+    "Processes": {"here", "alive"},
+}
+"""What only looks; everything else changes a world and must be able to fail."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A world with a running instance, and `epoch`, the number of an operation on another one."""
+
+    world: World
+    instance: Instance
+    epoch: int
+
+    @property
+    def machine(self) -> Machine:
+        """The machine of broker 1."""
+        machine = self.instance.brokers[0].machine
+        assert machine is not None
+        return machine
+
+    def play(self, playbook: str) -> site.Play:
+        """A playbook on the first machine."""
+        variables = {"host_files": [], "host_started_units": [], "host_start_generation": 1}
+        secrets: dict[str, list[Any]] = {"host_secret_files": []}
+        name = self.machine.name
+        return site.Play(playbook, (self.machine,), 9, {name: variables}, {name: secrets})
+
+    def row(self) -> OperationRow:
+        """An operation on the instance, which nobody holds."""
+        return row_of(self.world, the_row(self.world))
+
+
+def row_of(world: World, row: site.InstanceRow) -> OperationRow:
+    """An operation that somebody living begins."""
+    return start_row("roll", row, {}, living_caller(world), world.clock.now())
+
+
+ORDER = MachineOrder("t0000001-9-1", "t0000001-9", "zone-1", 2, 4, 100, "ssh-ed25519 K")
+TOPIC = NewTopic("orders", {0: (1, 2, 3)})
+TARBALL = Path("/tarballs/kafka-9.tar")
+
+CHANGES: dict[str, Callable[[Scene], object]] = {
+    "Provider.make": lambda s: s.world.provider.make([ORDER]),
+    "Provider.remove": lambda s: s.world.provider.remove([s.machine.name]),
+    "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
+    "Hosts.unpack": lambda s: s.world.hosts.unpack(s.machine, "kafka-9", TARBALL, 9),
+    "Distributions.tarball": lambda s: s.world.distributions.tarball("kafka-2.7.2"),
+    "ZooKeeper.write": lambda s: s.world.zookeeper.write(s.instance, [ZNode("/more")]),
+    "ZooKeeper.announce": lambda s: s.world.zookeeper.announce(s.instance, "users/alice"),
+    "Kafka.create_topic": lambda s: s.world.kafka.create_topic(s.instance, TOPIC),
+    "Kafka.grant": lambda s: s.world.kafka.grant(s.instance, "__fleet_probe", OPEN_TOPIC),
+    "Kafka.elect_preferred": lambda s: s.world.kafka.elect_preferred(
+        s.instance, [("__fleet_probe", 0)]
+    ),
+    "Kafka.round_trip": lambda s: s.world.kafka.round_trip(s.instance, "__fleet_probe", 1),
+    "Secrets.keep": lambda s: s.world.secrets.keep("t0000001", "more", lambda: "x"),
+    "Secrets.put": lambda s: s.world.secrets.put("t0000001", "more", "x"),
+    "Secrets.forget": lambda s: s.world.secrets.forget("t0000001"),
+    "Secrets.discard": lambda s: s.world.secrets.discard("fleet-run-1"),
+    "Records.add": lambda s: s.world.records.add(another(s.world, "third")),
+    "Records.set_status": lambda s: s.world.records.set_status("t0000001", Status.FAULTY),
+    "Records.set_observed": lambda s: s.world.records.set_observed("t0000001", {}),
+    "Records.keep_machine": lambda s: s.world.records.keep_machine("t0000001", s.machine),
+    "Records.forget_machines": lambda s: s.world.records.forget_machines("t0000001"),
+    "Records.open": lambda s: s.world.records.open(s.row()),
+    "Records.note": lambda s: s.world.records.note(s.row()),
+    "Records.close": lambda s: s.world.records.close(s.epoch, OperationStatus.FAILED, "", {}),
+    "Records.trace": lambda s: s.world.records.trace(
+        Trace("instanceStatusChanged", "ada", Door.PYTHON, "demo", {}, "done")
+    ),
+}
+
+
+def another(world: World, name: str) -> site.InstanceRow:
+    """An instance of another name."""
+    demo = world.records.rows["t0000001"]
+    wish = demo.wish.model_copy(update={"name": name})
+    return replace(demo, id=f"{name}123", wish=wish, status=Status.CREATING)
+
+
+def scene() -> Scene:
+    """A running instance, and somebody who is about to make another."""
+    world = created()
+    instance = remembered(world.doors(), the_row(world))
+    epoch = world.records.open(row_of(world, another(world, "other"))).epoch
+    world.effects.log.clear()
+    return Scene(world, instance, epoch)
+
+
+def protocols() -> dict[str, set[str]]:
+    """Every protocol of a door with the names of its methods and properties."""
+    return {
+        name: {
+            method
+            for method, value in vars(kind).items()
+            if not method.startswith("_") and (inspect.isfunction(value) or is_property(value))
+        }
+        for name, kind in vars(site).items()
+        if getattr(kind, "_is_protocol", False) and kind.__module__ == site.__name__
+    }
+
+
+def is_property(value: object) -> bool:
+    """Whether a protocol asks for a property."""
+    return isinstance(value, property)
+
+
+def test_every_method_of_every_door_is_a_read_or_can_be_made_to_fail() -> None:
+    known = {name: set(methods) for name, methods in READS.items()}
+    for change in CHANGES:
+        name, method = change.split(".")
+        assert method not in known[name], change
+        known[name].add(method)
+    assert known == protocols()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_an_effect_that_can_fail(change: str) -> None:
+    healthy = scene()
+    CHANGES[change](healthy)
+    assert len(healthy.world.effects.log) == 1
+
+    troubled = scene()
+    troubled.world.effects.trouble_at = 0
+    with pytest.raises(EffectFailed, match="failed"):
+        CHANGES[change](troubled)
+
+
+@pytest.mark.parametrize("playbook", ["deliver.yml", "start_broker.yml", "clean_host.yml"])
+def test_every_playbook_can_fail_on_every_machine(playbook: str) -> None:
+    found = scene()
+    found.world.effects.trouble_at = 0
+    with pytest.raises(EffectFailed, match=r"FakeAnsible\._\w+ failed"):
+        found.world.ansible.play(found.play(playbook))
+
+
+def test_trouble_comes_before_or_after_the_effect() -> None:
+    for trouble, happened in [
+        (Trouble.FAILS, False),
+        (Trouble.REPORT_LOST, True),
+        (Trouble.KILLED_BEFORE, False),
+        (Trouble.KILLED_AFTER, True),
+    ]:
+        world = World()
+        world.effects.trouble_at, world.effects.trouble = 0, trouble
+        with pytest.raises((EffectFailed, Killed)):
+            world.secrets.put("t0000001", "name", "value")
+        assert (world.secrets.get("t0000001", "name") == "value") == happened
+        if trouble in (Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER):
+            with pytest.raises(Killed):
+                world.secrets.put("t0000001", "other", "a dead process does nothing")
+
+
+def test_no_procedure_can_catch_a_broken_rule_of_the_world() -> None:
+    world = created()
+    host = next(iter(world.provider.hosts.values()))
+    world.zookeeper.nodes.clear()
+    assert host.kafka is UnitState.ACTIVE
+    with pytest.raises(Broken, match="Kafka before its ACLs"):
+        world.secrets.put("t0000001", "any", "effect")
+
+
+def test_a_machine_that_outlives_its_instance_breaks_the_world() -> None:
+    world = created()
+    with pytest.raises(Broken, match="outlives its instance"):
+        world.records.set_status("t0000001", Status.DELETED)
+
+
+def test_a_host_refuses_an_older_operation() -> None:
+    """Against zombies: the epoch only rises."""
+    found = scene()
+    found.world.ansible.play(found.play("deliver.yml"))
+    name = found.machine.name
+    old = site.Play("start_broker.yml", (found.machine,), 8, {name: {}}, {})
+    with pytest.raises(EffectFailed, match="epoch 8 is below 9"):
+        found.world.ansible.play(old)
+
+
+def test_worlds_are_alike() -> None:
+    first, second = World(), World()
+    for world in (first, second):
+        world.ask(create_instance, PLAIN)
+    assert first.effects.log == second.effects.log
