@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.domain.errors import Refused
-from flows.settings import CHECKOUT
+from flows.settings import CHECKOUT, load_settings
 
 BIN = Path(sys.executable).parent
 
@@ -25,14 +25,22 @@ class Stage:
 
 
 def check_all(*, everything: bool, without_lab: bool) -> int:
-    """Every stage has passed, or the first that did not is named; answers the exit code."""
+    """Every stage has passed, or the first that did not is named; answers the exit code.
+
+    Pytest comes last, so that its closing line is the last one when all is well.
+    """
     missing = _missing_for_lab()
-    for sentence in missing:
-        print(f"the lab cannot run here: {sentence}")
-    for stage in stages(everything=everything, with_lab=not missing):
-        if not _passes(stage):
-            return 1
-    return _verdict(missing, without_lab=without_lab)
+    *static, tests = stages(everything=everything, with_lab=not missing)
+    if not all(_passes(stage) for stage in static):
+        return 1
+    if missing:
+        _say_skipped(missing)
+    if not _passes(tests, quietly=True):
+        return 1
+    if missing and not without_lab:
+        print("── FAILED: without the lab this is no proof; --without-lab accepts that")
+        return 1
+    return 0
 
 
 def stages(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
@@ -66,31 +74,27 @@ def _missing_for_lab() -> list[str]:
     """What this machine lacks to carry a lab, one sentence each."""
     from inventories.lab import doctor  # noqa: PLC0415
 
-    found = [finding for finding in doctor.check() if finding.fatal]
-    return [f"{finding.name}: {finding.sentence}; {finding.remedy}" for finding in found]
+    settings = load_settings()
+    found = doctor.check(settings.lab_root, settings.lab_network)
+    return [f"{each.name}: {each.sentence}; {each.remedy}" for each in found if each.fatal]
 
 
-def _passes(stage: Stage) -> bool:
+def _say_skipped(missing: Sequence[str]) -> None:
+    print(f"── {_count_lab_tests()} tests in the lab are SKIPPED, because this machine lacks")
+    for sentence in missing:
+        print(f"   {sentence}")
+
+
+def _passes(stage: Stage, *, quietly: bool = False) -> bool:
     print(f"── {stage.name}", flush=True)
     began = time.monotonic()
     ended = subprocess.run(stage.argv, cwd=CHECKOUT, env=_environment(), check=False)
     seconds = time.monotonic() - began
-    if ended.returncode == 0:
+    if ended.returncode:
+        print(f"── {stage.name}: FAILED after {seconds:.1f} s; the rest was not run", flush=True)
+    elif not quietly:
         print(f"── {stage.name}: passed in {seconds:.1f} s", flush=True)
-        return True
-    print(f"── {stage.name}: FAILED after {seconds:.1f} s; what follows it was not run", flush=True)
-    return False
-
-
-def _verdict(missing: Sequence[str], *, without_lab: bool) -> int:
-    if not missing:
-        return 0
-    skipped = _count_lab_tests()
-    print(f"── {skipped} tests in the lab: SKIPPED, because the lab cannot run here")
-    if without_lab:
-        return 0
-    print("── not proved: run it where the lab can run, or accept that with --without-lab")
-    return 1
+    return ended.returncode == 0
 
 
 def _count_lab_tests() -> int:

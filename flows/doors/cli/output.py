@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
+PIPED_WIDTH = 2000
+
 
 def print_json(value: Any) -> None:
     """The value on standard output, for scripts."""
@@ -16,8 +18,8 @@ def print_json(value: Any) -> None:
 
 
 def print_table(table: RenderableType) -> None:
-    """The table, in colours only on a terminal; wide enough to be cut by none when piped."""
-    width = None if sys.stdout.isatty() else 200
+    """The table, in colours only on a terminal; piped, each row stays on its own line."""
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
     Console(width=width, highlight=False, soft_wrap=False).print(table)
 
 
