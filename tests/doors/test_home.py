@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import Refused
-from flows.doors.controlplane.clean import removals
+from flows.doors.controlplane.clean import removals, staying
 from flows.doors.controlplane.home import encryption_key, is_ours, login, prepare_home
 from flows.doors.controlplane.prefect_settings import environment, stale_profiles
 from flows.settings import Settings
@@ -72,6 +72,16 @@ def test_clean_names_what_it_removes_and_takes_nothing_beside(settings: Settings
         each.remove()
     assert list(settings.home.parent.iterdir()) == [neighbour]
     assert removals(settings) == ()
+
+
+def test_a_cache_that_other_labs_use_stays(settings: Settings) -> None:
+    settings.cache.mkdir()
+    for name in (settings.lab, "neighbour", ".doctor-1"):
+        (settings.lab_root / name).mkdir(parents=True)
+    assert removals(settings) == ()
+    assert staying(settings) == (
+        f"the cache {settings.cache} stays, because of other labs: neighbour"
+    )
 
 
 def test_the_environment_of_prefect_holds_no_secret_and_nobody_elses_settings(

@@ -40,9 +40,12 @@ def show(*, as_json: bool) -> None:
 
 def remove_all(*, ask: bool) -> None:
     """Nothing of the product is left but its packages and its checkout."""
-    from flows.doors.controlplane.clean import removals  # noqa: PLC0415
+    from flows.doors.controlplane.clean import removals, staying  # noqa: PLC0415
 
-    found = removals(load_settings())
+    settings = load_settings()
+    found = removals(settings)
+    if sentence := staying(settings):
+        print(sentence)
     if not found:
         print("there is nothing to remove")
         return

@@ -32,6 +32,14 @@ def removals(settings: Settings) -> tuple[Removal, ...]:
     return tuple(removal for removal in found if removal is not None)
 
 
+def staying(settings: Settings) -> str:
+    """Why the cache stays, or nothing: other labs of this machine stand on its image."""
+    others = _other_labs(settings)
+    if not others or not settings.cache.is_dir():
+        return ""
+    return f"the cache {settings.cache} stays, because of other labs: {', '.join(others)}"
+
+
 def _processes(settings: Settings) -> Removal | None:
     running = [name for name in names() if remembered(pid_file(settings, name))]
     if not running:
@@ -49,10 +57,17 @@ def _lab(settings: Settings) -> Removal | None:
 
 
 def _cache(settings: Settings) -> Removal | None:
-    if not settings.cache.is_dir():
+    if not settings.cache.is_dir() or _other_labs(settings):
         return None
     what = f"the cache {settings.cache}: the machines' image and the built distributions"
     return Removal(what, lambda: shutil.rmtree(settings.cache))
+
+
+def _other_labs(settings: Settings) -> list[str]:
+    if not settings.lab_root.is_dir():
+        return []
+    names = (path.name for path in settings.lab_root.iterdir() if path.is_dir())
+    return sorted(name for name in names if name != settings.lab and not name.startswith("."))
 
 
 def _home(settings: Settings) -> Removal | None:

@@ -24,7 +24,7 @@ from flows.doors.controlplane.zombies import watch_for_zombies
 from flows.doors.deployments import deployments, register
 from flows.doors.prefect_api import PrefectApi, open_api, ui_address
 from flows.doors.wiring import open_lab, upgrade_records
-from flows.settings import Settings
+from flows.settings import Settings, as_toml
 
 SERVER_SECONDS = 120
 WORKER_SECONDS = 60
@@ -38,6 +38,7 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
     prepare_home(settings)
     with _one_at_a_time(settings):
         with lines.step("settings and records"):
+            _keep_settings(settings)
             _write_profiles(settings)
             upgrade_records(settings)
         if with_lab:
@@ -48,6 +49,13 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
         with open_api(settings) as api:
             _open_for_requests(settings, api, lines)
     lines.say(f"ready at {ui_address(settings)}")
+
+
+def _keep_settings(settings: Settings) -> None:
+    """Later commands mean this control plane, also without today's environment."""
+    path = settings.home / "settings.toml"
+    if not path.exists():
+        write_private(path, as_toml(settings))
 
 
 def _open_for_requests(settings: Settings, api: PrefectApi, lines: StepLines) -> None:
