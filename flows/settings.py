@@ -6,10 +6,12 @@ side when they differ in `home`, `prefect_port` and `lab`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ class Settings:
 
     home: Path
     prefect_port: int = 4210
-    lab: str = "demo"
+    lab: str = ""
+    """Name of the lab; empty: one of this home's own."""
     lab_root: Path = Path("/var/lib/kafka-fleet")
     lab_network: str = "198.18.0.0/15"
     cache: Path = Path("/var/cache/kafka-fleet")
@@ -60,7 +63,23 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     home = Path(environment.get("FLEET_HOME", CHECKOUT / ".fleet")).absolute()
     given: dict[str, Any] = {**_from_file(home / "settings.toml"), **_from(environment)}
     given.pop("home", None)
-    return Settings(home=home, **{name: _typed(name, text) for name, text in given.items()})
+    settings = Settings(home=home, **{name: _typed(name, text) for name, text in given.items()})
+    return settings if settings.lab else replace(settings, lab=_own_lab(home))
+
+
+def as_toml(settings: Settings) -> str:
+    """The settings as `settings.toml` holds them; the home is where the file lies."""
+    values = {field.name: getattr(settings, field.name) for field in fields(Settings)}
+    del values["home"]
+    shown = {
+        name: value if isinstance(value, int) else str(value) for name, value in values.items()
+    }
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in shown.items())
+
+
+def _own_lab(home: Path) -> str:
+    # Two homes never share a lab by accident: `fleet clean` of one would remove the other's.
+    return f"fleet-{hashlib.sha256(str(home).encode()).hexdigest()[:6]}"
 
 
 def _from_file(path: Path) -> dict[str, Any]:
