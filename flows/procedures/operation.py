@@ -27,6 +27,7 @@ from flows.domain.instance import Instance, Status
 from flows.domain.operations import Caller, OperationStatus
 from flows.domain.plan import Plan
 from flows.domain.request import Request
+from flows.procedures.approval import Approval, check_approval
 from flows.procedures.opening import open_site
 from flows.procedures.references import (
     discard_all_references,
@@ -173,9 +174,10 @@ def conduct(
     except ServiceError as error:
         _turn_away(operation, doors, context, error)
         raise
-    outcome = admitted if isinstance(admitted, Outcome) else _carry_out(operation, admitted)
+    if isinstance(admitted, Held):
+        return _carry_out(operation, admitted)
     discard_references(doors.secrets, operation.request, raw)
-    return outcome
+    return admitted
 
 
 def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcome | Held[R]:
@@ -186,7 +188,7 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     plan = operation.plan(_look(doors, subject.row, caller, stage), request)
     if request.plan_only or plan.empty:
         return _only_show(operation, doors, subject, plan, context)
-    _check_approval(request, plan)
+    check_approval(doors.records, subject.row, _approval(operation, request), plan)
     row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
     epoch = doors.records.open(row).epoch
     site = open_site(doors, subject.row.id, epoch, caller, stage)
@@ -255,6 +257,7 @@ def _carry_out(operation: Operation[R, P], held: Held[R]) -> Outcome:
         if held.subject.is_new:
             _leave(operation, held, refused)
         _end(operation, held, End(OperationStatus.REFUSED, str(refused)))
+        discard_references(held.site.secrets, operation.request, held.raw)
         raise
     except ServiceError as failure:
         _leave(operation, held, failure)
@@ -270,7 +273,7 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
     plan = operation.plan(observe(site, row), request)
     if plan.empty:
         return plan
-    _check_approval(request, plan)
+    check_approval(site.records, row, _approval(operation, request), plan)
     remember_acceptance(site, operation.traces, row, held.raw)
     site.records.set_status(row.id, operation.statuses.during)
     for name, value in held.secrets.items():
@@ -300,19 +303,27 @@ def _succeeded(operation: Operation[R, P], held: Held[R], plan: P) -> Outcome:
     sentence = f"{operation.title} {row.wish.name}: {words}"
     result = _result(row, plan)
     _end(operation, held, End(OperationStatus.SUCCESSFUL, sentence, result))
+    _discard_all(held)
     return Outcome(sentence, not plan.empty, result)
 
 
 def _leave(operation: Operation[R, P], held: Held[R], error: ServiceError) -> None:
     """The instance, if it ever came to be, has the status in which it is given up."""
-    if held.site.records.find(held.site.instance_id) is not None:
+    if held.site.records.find(held.site.instance_id) is None:
+        _discard_all(held)
+    else:
         _set_status(held, operation.give_up(held.site), str(error))
 
 
 def _set_status(held: Held[R], status: Status, reason: str = "") -> None:
-    held.site.records.set_status(held.site.instance_id, status, reason)
     if status is Status.DELETED:
-        discard_all_references(held.site)
+        # First: nobody comes back to an instance that is deleted.
+        _discard_all(held)
+    held.site.records.set_status(held.site.instance_id, status, reason)
+
+
+def _discard_all(held: Held[R]) -> None:
+    discard_all_references(held.site, held.subject.row.wish.name)
 
 
 @contextmanager
@@ -341,12 +352,8 @@ def _report(operation: Operation[R, P], held: Held[R], end: End) -> None:
     stage.publish("report", report_page(operation.title, end.status, end.sentence, stage))
 
 
-def _check_approval(request: Request, plan: Plan) -> None:
-    if request.approved_plan and request.approved_plan != plan.digest:
-        raise Refused(
-            f'approved_plan "{request.approved_plan}": the plan is {plan.digest} now; '
-            "look at it with plan_only and approve that one"
-        )
+def _approval(operation: Operation[R, P], request: R) -> Approval:
+    return Approval(operation.name, request.approved_plan)
 
 
 def _result(row: InstanceRow, plan: Plan) -> dict[str, Any]:

@@ -19,9 +19,12 @@ def discard_references(secrets: Secrets, request: type[Request], raw: Mapping[st
         secrets.discard(reference)
 
 
-def discard_all_references(site: Site) -> None:
-    """The blocks of every request for this instance are gone, of those that were killed too."""
-    for row in site.records.history(site.instance_id):
+def discard_all_references(site: Site, name: str) -> None:
+    """The blocks of every request for the instance of this name are gone.
+
+    Those of runs that were killed too, even before their instance stood in the records.
+    """
+    for row in site.records.history(name):
         for value in row.request.values():
             if isinstance(value, str) and value.startswith(RUN_BLOCK_PREFIX):
                 site.secrets.discard(value)
