@@ -55,12 +55,18 @@ def stop_kafka(world: World) -> None:
     second(world).kafka = UnitState.FAILED
 
 
+def lose_the_quorum(world: World) -> None:
+    """No node of the ensemble is left."""
+    for host in world.provider.hosts.values():
+        host.zookeeper = UnitState.FAILED
+
+
 def lose_a_message(world: World) -> None:
     """A message that was acknowledged does not come back."""
     world.kafka.clusters["t0000001"].loses = 1
 
 
-FAILURES: list[tuple[str, Harm, type[ServiceError], str]] = [
+FAILURES: list[tuple[str, Any, type[ServiceError], str]] = [
     (
         "wait until every machine answers over SSH",
         switch_off,
@@ -97,6 +103,13 @@ FAILURES: list[tuple[str, Harm, type[ServiceError], str]] = [
         "broker 2",
     ),
     (
+        "wait until the metadata holds every broker",
+        lose_the_quorum,
+        GateTimeout,
+        "waited 180 s until the metadata holds every broker, in vain: ZooKeeper of demo has no "
+        "quorum",
+    ),
+    (
         "prove it: produce and consume through every broker",
         lose_a_message,
         EffectFailed,
@@ -106,7 +119,7 @@ FAILURES: list[tuple[str, Harm, type[ServiceError], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("title", "harm", "kind", "sentence"), FAILURES, ids=[each[0] for each in FAILURES]
+    ("title", "harm", "kind", "sentence"), FAILURES, ids=[each[1].__name__ for each in FAILURES]
 )
 def test_a_creation_that_fails_says_why_and_leaves_nothing(
     title: str, harm: Harm, kind: type[ServiceError], sentence: str

@@ -248,6 +248,33 @@ def test_a_provider_that_is_down_is_a_fault_of_its_instances() -> None:
     assert (row.status, row.reason) == (Status.FAULTY, "lab: it is not up")
 
 
+def test_a_deletion_while_the_provider_is_asked_is_not_undone() -> None:
+    world = created()
+
+    class Slow(SilentProvider):
+        asked = False
+
+        def room(self) -> Room:
+            if self.asked:
+                return self.free
+            self.asked = True
+            world.ask(delete_instance, GOODBYE)
+            return super().room()
+
+    replace_provider(world, Slow)
+    assert world.sweep() == "1 instances looked at"
+    assert world.records.rows["t0000001"].status is Status.DELETED
+
+
+def test_a_broker_without_a_machine_is_a_fault() -> None:
+    world = created()
+    world.records.forget_machines("t0000001")
+    world.sweep()
+    assert the_row(world).reason == "; ".join(
+        f"broker {broker} has no machine" for broker in (1, 2, 3)
+    )
+
+
 def test_the_reason_names_the_first_fault_of_each_broker() -> None:
     world = created()
     machine_of(world, 1).zookeeper = UnitState.FAILED
