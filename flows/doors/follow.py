@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flows.domain.errors import EffectFailed
 from flows.doors.prefect_api import Json, PrefectApi, Unreachable, flow_run, task_runs
 
 POLL_SECONDS = 0.5
 SILENCE_SECONDS = 120
 """How long the control plane may be silent, for instance while it is started anew."""
+
+BEGIN_SECONDS = 600
+"""The worker carries a limited number of runs at once; others wait for them."""
 
 _ENDS = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
@@ -61,22 +65,43 @@ Show = Callable[[Sequence[RunSeen]], None]
 
 
 def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen, ...]:
-    """The runs at their end; `show` has seen them every half second until then."""
-    silent_since: float | None = None
+    """The runs at their end; `show` has seen them every half second until then.
+
+    How long a run may take is its own affair; it must only begin, and the API must answer.
+    """
+    began = heard = time.monotonic()
     while True:
-        try:
-            seen = tuple(look(api, run_id) for run_id in run_ids)
-            silent_since = None
-        except Unreachable:
-            silent_since = silent_since or time.monotonic()
-            if time.monotonic() - silent_since > SILENCE_SECONDS:
-                raise
-            time.sleep(POLL_SECONDS)
-            continue
-        show(seen)
-        if all(run.over for run in seen):
-            return seen
+        seen = _look_again(api, run_ids)
+        now = time.monotonic()
+        if seen is not None:
+            heard = now
+            show(seen)
+            if all(run.over for run in seen):
+                return seen
+            _check_begun(seen, now - began)
+        elif now - heard > SILENCE_SECONDS:
+            raise Unreachable(
+                f"the control plane has been silent for {SILENCE_SECONDS} s; the runs may go on, "
+                "`fleet status` and `fleet history` say more"
+            )
         time.sleep(POLL_SECONDS)
+
+
+def _look_again(api: PrefectApi, run_ids: Sequence[str]) -> tuple[RunSeen, ...] | None:
+    """None while nothing answers, for instance because the server is started anew."""
+    try:
+        return tuple(look(api, run_id) for run_id in run_ids)
+    except Unreachable:
+        return None
+
+
+def _check_begun(seen: Sequence[RunSeen], seconds: float) -> None:
+    waiting = [run.name for run in seen if run.state == "SCHEDULED"]
+    if waiting and seconds > BEGIN_SECONDS:
+        raise EffectFailed(
+            f"{', '.join(waiting)}: no worker took it within {BEGIN_SECONDS} s; it stays "
+            "scheduled, `fleet status` says whether the worker runs"
+        )
 
 
 def look(api: PrefectApi, run_id: str) -> RunSeen:

@@ -64,9 +64,9 @@ def test_clean_names_what_it_removes_and_takes_nothing_beside(settings: Settings
     neighbour = settings.home.parent / "neighbour"
     neighbour.mkdir()
     found = removals(settings)
-    assert [each.what.partition(":")[0] for each in found] == [
-        f"the cache {settings.cache}",
-        f"FLEET_HOME {settings.home}",
+    assert [(each.name, each.what) for each in found] == [
+        ("cache", f"the machines' image and the built distributions in {settings.cache}"),
+        ("FLEET_HOME", f"records, keys, certificates, secrets and logs in {settings.home}"),
     ]
     for each in found:
         each.remove()

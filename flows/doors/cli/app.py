@@ -39,7 +39,7 @@ def main() -> None:
         app()
     except Refused as refused:
         _leave(str(refused), 2)
-    except ServiceError as error:
+    except (ServiceError, PermissionError) as error:
         _leave(str(error), 1)
     except KeyboardInterrupt:
         _leave("interrupted", 130)

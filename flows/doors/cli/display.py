@@ -65,8 +65,11 @@ class _Lines:
         self._told: set[str] = set()
 
     def show(self, runs: Sequence[RunSeen]) -> None:
-        """The steps that ended since the last time are printed."""
+        """The steps that ended since the last time are printed, and once that a run waits."""
         for run in runs:
+            if run.state_name == "Late" and run.id not in self._told:
+                self._told.add(run.id)
+                print(f"  {run.name}: waits for a free worker", flush=True)
             for step in run.steps:
                 if step.over and step.id not in self._told:
                     self._told.add(step.id)

@@ -49,12 +49,14 @@ def remove_all(*, ask: bool) -> None:
     if not found:
         print("there is nothing to remove")
         return
-    print("This will be removed:", *(f"  - {removal.what}" for removal in found), sep="\n")
+    print("This will be removed:")
+    for removal in found:
+        print(f"  - {removal.name}: {removal.what}")
     if ask:
         typer.confirm("Remove all of it? Data cannot be brought back.", abort=True)
     lines = StepLines()
     for removal in found:
-        with lines.step(removal.what.partition(":")[0]):
+        with lines.step(f"remove {removal.name}"):
             removal.remove()
 
 

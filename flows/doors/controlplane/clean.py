@@ -5,6 +5,7 @@ Installed packages and the checkout with its virtual environment stay.
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from flows.settings import Settings
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that will go: what it is, in words, and how it goes."""
+    """One thing that will go: its name, what it holds, and how it goes."""
 
+    name: str
     what: str
     remove: Callable[[], None]
 
@@ -44,23 +46,24 @@ def _processes(settings: Settings) -> Removal | None:
     running = [name for name in names() if remembered(pid_file(settings, name))]
     if not running:
         return None
-    what = f"the running control plane ({', '.join(running)}), without waiting for its runs"
-    return Removal(what, lambda: down(settings, StepLines(), now=True))
+    what = f"its processes {', '.join(running)}, without waiting for its runs"
+    silent = StepLines(io.StringIO())
+    return Removal("control plane", what, lambda: down(settings, silent, now=True))
 
 
 def _lab(settings: Settings) -> Removal | None:
     lab = open_lab(settings, lambda line: None)
     if not lab.exists():
         return None
-    what = f"lab {settings.lab} in {settings.lab_root / settings.lab}: all machines and their disks"
-    return Removal(what, lab.destroy)
+    what = f"all machines and their disks in {settings.lab_root / settings.lab}"
+    return Removal(f"lab {settings.lab}", what, lab.destroy)
 
 
 def _cache(settings: Settings) -> Removal | None:
     if not settings.cache.is_dir() or _other_labs(settings):
         return None
-    what = f"the cache {settings.cache}: the machines' image and the built distributions"
-    return Removal(what, lambda: shutil.rmtree(settings.cache))
+    what = f"the machines' image and the built distributions in {settings.cache}"
+    return Removal("cache", what, lambda: shutil.rmtree(settings.cache))
 
 
 def _other_labs(settings: Settings) -> list[str]:
@@ -73,5 +76,5 @@ def _other_labs(settings: Settings) -> list[str]:
 def _home(settings: Settings) -> Removal | None:
     if not (settings.home / MARKER).exists():
         return None
-    what = f"FLEET_HOME {settings.home}: records, keys, certificates, secrets, logs"
-    return Removal(what, lambda: shutil.rmtree(settings.home))
+    what = f"records, keys, certificates, secrets and logs in {settings.home}"
+    return Removal("FLEET_HOME", what, lambda: shutil.rmtree(settings.home))
