@@ -61,7 +61,7 @@ class LabProvider:
     def room(self) -> Room:
         """What the host really has left for machines."""
         room = _asked(self._lab.room)
-        return Room(room.effective_memory_mb, room.effective_disk_gb)
+        return Room(room.effective_memory_mb, room.effective_disk_gb, room.addresses)
 
     def need(self, order: MachineOrder) -> Room:
         """What one machine really takes, scaled by the lab's factor."""

@@ -21,10 +21,14 @@ class MachineOrder:
 
 @dataclass(frozen=True)
 class Room:
-    """What a provider still has: effective MB of memory, GB of disk."""
+    """What a provider still has, or a machine takes: effective MB of memory, GB of disk.
+
+    `addresses` is how many a provider can still give; a machine takes one.
+    """
 
     memory_mb: int
     disk_gb: int
+    addresses: int = 65_536
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,11 @@ def check_room(needs: Sequence[Room], free: Room, provider: str) -> None:
     """Refuses machines that do not fit, saying what is needed and what is there."""
     memory = sum(need.memory_mb for need in needs)
     disk = sum(need.disk_gb for need in needs)
+    if len(needs) > free.addresses:
+        raise Refused(
+            f"brokers {len(needs)}: each needs an address and {provider} has "
+            f"{free.addresses} free; choose fewer brokers"
+        )
     if memory > free.memory_mb:
         raise Refused(
             f"brokers {len(needs)}: they need {memory} MB of memory together and {provider} has "

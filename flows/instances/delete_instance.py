@@ -17,12 +17,13 @@ def stay_deleting(site: Site) -> Status:
     return Status.DELETING
 
 
+# The guide names requests to delete only for lists of instances; one instance is a list of one.
 LIFE = Life(
     subject=existing,
     statuses=Statuses(during=Status.DELETING, after=Status.DELETED),
     traces=TraceNames(
-        accepted="deleteDMSInstanceTaskAccepted",
-        refused="deleteDMSInstanceTaskFailure",
+        accepted="batchDeleteDMSInstanceSuccess",
+        refused="batchDeleteDMSInstanceFailure",
         done="deleteDMSInstanceTaskSuccess",
         failed="deleteDMSInstanceTaskFailure",
     ),

@@ -38,3 +38,10 @@ def answer(needs: list[Room], free: Room) -> str:
     except Refused as refusal:
         return str(refusal)
     return ""
+
+
+def test_machines_without_addresses_are_refused_with_the_number_that_is_free() -> None:
+    needs = [Room(1024, 2)] * 3
+    assert answer(needs, Room(64_000, 100, addresses=2)) == (
+        "brokers 3: each needs an address and the lab has 2 free; choose fewer brokers"
+    )

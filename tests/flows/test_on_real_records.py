@@ -121,7 +121,7 @@ def test_from_a_refusal_to_the_end(plane: Plane) -> None:
         "createDMSInstanceOrderSuccess",
         "createDMSInstanceTaskSuccess",
         "instanceStatusChanged",
-        "deleteDMSInstanceTaskAccepted",
+        "batchDeleteDMSInstanceSuccess",
         "deleteDMSInstanceTaskSuccess",
     ]
 

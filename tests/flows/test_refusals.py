@@ -251,7 +251,7 @@ def test_a_refused_deletion_takes_nothing_away(wish: dict[str, Any], sentence: s
     assert the_row(world) == before
     assert len(world.provider.hosts) == 3
     assert world.effects.log == ["FakeRecords.trace", "FakeRecords.note"]
-    assert world.records.audit[-1].name == "deleteDMSInstanceTaskFailure"
+    assert world.records.audit[-1].name == "batchDeleteDMSInstanceFailure"
     assert world.records.history(None)[0].status is OperationStatus.REFUSED
 
 
