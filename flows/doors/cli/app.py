@@ -36,7 +36,7 @@ def main() -> None:
     except ValueError as error:
         _leave(str(error), 2)
     try:
-        app()
+        app(prog_name="fleet")
     except Refused as refused:
         _leave(str(refused), 2)
     except (ServiceError, PermissionError) as error:
@@ -57,7 +57,10 @@ def _leave(sentence: str, code: int) -> NoReturn:
 def up(
     lab: Annotated[bool, typer.Option(help="Bring the lab up as well.")] = True,
 ) -> None:
-    """Start the control plane, and the lab with its machines."""
+    """Start the control plane and the lab.
+
+    What runs already is left alone.
+    """
     from flows.doors.cli import processes
 
     processes.start(with_lab=lab)
@@ -67,7 +70,10 @@ def up(
 def down(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for runs: kill them.")] = False,
 ) -> None:
-    """Stop the control plane once its runs have ended; instances go on."""
+    """Stop the control plane; instances go on.
+
+    No new run is taken, and those that run are waited for.
+    """
     from flows.doors.cli import processes
 
     processes.stop(now=now)
@@ -75,7 +81,7 @@ def down(
 
 @app.command()
 def status(json: AsJson = False) -> None:
-    """Show the control plane's processes; exits 1 when one is down."""
+    """Show the processes; exits 1 if one is down."""
     from flows.doors.cli import processes
 
     processes.show(as_json=json)
@@ -85,7 +91,10 @@ def status(json: AsJson = False) -> None:
 def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove everything that was made on this machine, installed packages excepted."""
+    """Remove all that was made on this machine.
+
+    Only installed packages and this checkout stay. What will go is listed before.
+    """
     from flows.doors.cli import processes
 
     processes.remove_all(ask=not yes)
@@ -102,7 +111,9 @@ def run(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Run an operation and follow its steps; exits 0 on success, 2 when it is refused.
+    """Run an operation and follow its steps.
+
+    Exits 0 on success, 2 when it is refused (nothing was changed), 1 when it failed.
 
     Passwords: first_user_password=@FILE, =- (standard input), =? (a prompt) or =block:NAME.
     instance=a,b starts one run for each.
@@ -117,7 +128,7 @@ def operations(
     operation: Annotated[str, typer.Argument(help="Show the parameters of this one.")] = "",
     json: AsJson = False,
 ) -> None:
-    """List what can be run, or the parameters of one operation."""
+    """List what can be run, or its parameters."""
     from flows.doors.cli import offering
 
     offering.offer(operation, as_json=json)
@@ -147,7 +158,7 @@ def history(
     name: Annotated[str, typer.Argument(help="Name or id; none means all.")] = "",
     json: AsJson = False,
 ) -> None:
-    """List the operations that were asked for, the newest first."""
+    """List what was asked for, the newest first."""
     from flows.doors.cli import answers
 
     answers.show_history(name or None, as_json=json)
@@ -172,7 +183,7 @@ def logs(
 
 @app.command()
 def credentials(name: Name, json: AsJson = False) -> None:
-    """Print the first user and its password; leaves a trace."""
+    """Print the first user's password (audited)."""
     from flows.doors.cli import instance
 
     instance.print_credentials(name, as_json=json)
@@ -183,7 +194,11 @@ def bundle(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory.", show_default=False)],
 ) -> None:
-    """Write the client bundle: truststore, CA and ready configuration, without the password."""
+    """Write all that clients need to connect.
+
+    Truststore, CA and ready configuration for Java, Python, Go and the console tools; the
+    password is not among them (see `fleet credentials`).
+    """
     from flows.doors.cli import instance
 
     instance.write_bundle(name, output)
@@ -195,7 +210,7 @@ def bundle(
 
 @app.command()
 def demo() -> None:
-    """Set everything up, create the instance `demo` and prove that it works."""
+    """Create the instance demo and prove it."""
     from flows.doors.cli import demonstration
 
     demonstration.demo()
@@ -208,7 +223,10 @@ def prove_project(
         bool, typer.Option("--without-lab", help="Succeed without the tests in the lab.")
     ] = False,
 ) -> None:
-    """Prove the project: ruff, mypy, import-linter, ansible-lint, pytest."""
+    """Prove the project, stage by stage.
+
+    ruff, mypy, import-linter, ansible-lint, pytest with the tests in the lab.
+    """
     from flows.doors.cli import checks
 
     raise typer.Exit(checks.check_all(everything=everything, without_lab=without_lab))
