@@ -1,0 +1,1 @@
+"""Benchmarks: one script per claim, each beside its floor in the same run."""

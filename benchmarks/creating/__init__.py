@@ -1,0 +1,1 @@
+"""What the benchmark of creating an instance is made of."""
