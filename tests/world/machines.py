@@ -33,8 +33,14 @@ class FakeHost:
     generation: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def demand_answer(self) -> None:
+        """A machine that is down answers nobody."""
+        if not self.running:
+            raise EffectFailed(f"{self.machine.name}: it does not answer")
+
     def take(self, owner: str, epoch: int) -> None:
         """The host belongs to the owner's operation; an older one is refused."""
+        self.demand_answer()
         if self.owner not in (None, owner):
             raise EffectFailed(f"{self.machine.name}: it carries the marker of {self.owner}")
         if epoch < self.epoch:
@@ -182,6 +188,7 @@ class FakeHosts(Fake):
     @changes
     def _unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
         host = self._hosts[machine.name]
+        host.demand_answer()
         if epoch < host.epoch:
             raise EffectFailed(f"{machine.name}: epoch {epoch} is below {host.epoch}")
         host.distributions[distribution] = tarball.name
@@ -234,6 +241,7 @@ class FakeAnsible(Fake):
     @changes
     def _clean(self, play: Play, machine: Machine) -> int:
         host = self._hosts[machine.name]
+        host.demand_answer()
         if host.owner is None:
             return 0
         host.take(_owner(machine), play.epoch)
