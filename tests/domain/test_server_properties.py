@@ -13,7 +13,6 @@ from flows.domain.flavors import FLAVORS
 from flows.domain.instance import Broker, Instance
 from flows.domain.server_properties import properties_text, server_properties
 from tests.domain.samples import (
-    OFTEN,
     SELDOM,
     host_secrets,
     instance,
@@ -276,7 +275,7 @@ KEYS = st.from_regex(r"[a-z0-9]+(\.[a-z0-9-]+){0,3}", fullmatch=True)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
 
 
-@OFTEN
+@SELDOM
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_the_file_is_read_as_it_was_meant(written: dict[str, str]) -> None:
     assert java_properties(properties_text(written)) == written

@@ -237,15 +237,38 @@ class Sloppy(FakeAnsible):
         return 0 if machine.broker == 2 else super()._clean(play, machine)
 
 
-def test_hosts_that_outlive_their_instance_are_looked_at_after_cleaning() -> None:
+class Fainting(FakeAnsible):
+    """Loses the second machine while it cleans it."""
+
+    def _clean(self, play: Any, machine: Machine) -> int:
+        changed = super()._clean(play, machine)
+        self._hosts[machine.name].running = machine.broker != 2
+        return changed
+
+
+@pytest.mark.parametrize("kind", [Sloppy, Fainting])
+def test_hosts_that_outlive_their_instance_are_looked_at_after_cleaning(
+    kind: type[FakeAnsible],
+) -> None:
     world = created(DEMO)
     world.provider.keeps_machines = True
-    world.ansible = Sloppy(world.effects, world.provider)
+    world.ansible = kind(world.effects, world.provider)
     with pytest.raises(EffectFailed) as caught:
         world.ask(delete_instance, GOODBYE)
     assert str(caught.value) == "clean_host.yml: something of ours is left on t0000001-2-1"
     assert the_row(world).status is Status.DELETING
     assert len(world.provider.hosts) == 3
+
+
+def test_a_host_that_outlives_its_instance_must_answer_to_be_cleaned() -> None:
+    world = created(DEMO)
+    world.provider.keeps_machines = True
+    second(world).running = False
+    with pytest.raises(EffectFailed, match="t0000001-2-1: it does not answer"):
+        world.ask(delete_instance, GOODBYE)
+    second(world).running = True
+    world.ask(delete_instance, GOODBYE)
+    assert world.records.living() == ()
 
 
 def test_a_success_leaves_a_page_with_every_step_and_its_seconds() -> None:

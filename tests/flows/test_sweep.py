@@ -152,6 +152,7 @@ class Meanwhile(FakeHosts):
 def test_an_operation_that_began_during_the_look_keeps_its_status(ends: bool) -> None:
     """Else a sweep could bring a deleted instance back to life."""
     world = created()
+    make_topic(world, "orders")
     crash(world)
     hosts = Meanwhile(world.effects, world.provider)
     if ends:
@@ -166,6 +167,8 @@ def test_an_operation_that_began_during_the_look_keeps_its_status(ends: bool) ->
     kept = world.records.rows["t0000001"]
     assert kept.status is (Status.DELETED if ends else Status.RUNNING)
     assert not [each for each in world.records.audit if each.name == "instanceStatusChanged"]
+    assert "FakeRecords.set_observed" not in world.effects.log
+    assert "FakeKafka.grant" not in world.effects.log
 
 
 def test_topics_that_clients_made_get_their_permissions_once() -> None:
