@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.domain.errors import EffectFailed
+from flows.domain.errors import EffectFailed, Refused
 from flows.domain.instance import Status
 from flows.domain.names import check_password
 from flows.domain.scram import plain_line, scram_value
@@ -21,6 +21,7 @@ from tests.flows.worlds import (
     DEMO,
     GOODBYE,
     Clinging,
+    Interlude,
     created,
     refused,
     replace_provider,
@@ -250,3 +251,15 @@ def test_secrets_reach_hosts_beside_the_variables_that_may_be_shown() -> None:
     assert "server.properties" in names, "units name it"
     assert "password.encoder.secret" not in shown
     assert ".p12" not in shown
+
+
+def test_the_block_of_a_request_that_is_refused_late_goes_as_well() -> None:
+    """The creation that it would have finished was deleted when it got its turn."""
+    world = World()
+    killed(world, DEMO)
+    world.secrets.blocks = {BLOCK: GIVEN}
+    look = "look at the instance and its provider"
+    stage = Interlude(look, lambda: world.ask(delete_instance, GOODBYE, who="grace"))
+    with pytest.raises(Refused, match="the instance of that name is Deleted"):
+        world.ask(create_instance, WITH_BLOCK, stage=stage)
+    assert world.secrets.blocks == {}
