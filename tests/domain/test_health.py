@@ -14,6 +14,7 @@ from flows.domain.health import (
     SWEPT,
     elections_due,
     faults,
+    reason_after,
     status_after,
     topics_without_permissions,
 )
@@ -77,6 +78,14 @@ def test_the_sweep_moves_between_running_and_faulty_and_ends_lost_changes(
         assert after is (Status.FAULTY if found else Status.RUNNING)
     else:
         assert after is status
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_the_reason_is_the_faults_and_what_was_lost(status: Status) -> None:
+    lost = "the operation that was changing it ended without a report"
+    left_behind = status in (Status.CHANGING, Status.RESTARTING)
+    assert reason_after(status, ()) == (lost if left_behind else "")
+    assert reason_after(status, ("a", "b")) == (f"{lost}; a; b" if left_behind else "a; b")
 
 
 def test_the_statuses_of_the_sweep_are_those_it_can_change() -> None:
