@@ -13,6 +13,7 @@ from flows.domain.listeners import (
 from flows.domain.machines import HostFacts
 
 MAX_CLOCK_OFFSET_SECONDS = 5.0
+JAVA_RELEASES = ("11", "17")
 OUR_PORTS = (
     *(9090, 9091, 9092, 9093, 9094, 9095, 9011),
     *(ZOOKEEPER_CLIENT_PORT, ZOOKEEPER_PEER_PORT, ZOOKEEPER_ELECTION_PORT),
@@ -62,8 +63,9 @@ def _size(facts: HostFacts, need: HostNeed) -> list[str]:
 
 def _software(facts: HostFacts) -> list[str]:
     found = []
-    if not facts.java:
-        found.append("it has no Java; OpenJDK 11 or 17 is needed")
+    if facts.java.split(".")[0] not in JAVA_RELEASES:
+        has = f"Java {facts.java}" if facts.java else "no Java"
+        found.append(f"it has {has}; OpenJDK {' or '.join(JAVA_RELEASES)} is needed")
     if not facts.python:
         found.append("it has no Python 3")
     if abs(facts.clock_offset_seconds) > MAX_CLOCK_OFFSET_SECONDS:

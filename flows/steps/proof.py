@@ -15,8 +15,7 @@ MESSAGES_PER_PARTITION = 3
 @step("prove it: produce and consume through every broker")
 def prove(site: Site, instance: Instance) -> RoundTrip:
     """Every broker led a partition that took acks=all messages and gave them back."""
-    brokers = tuple(broker.id for broker in instance.brokers)
-    site.kafka.create_topic(instance, probe_topic(brokers))
+    site.kafka.create_topic(instance, probe_topic(*_places(instance)))
     trip = site.kafka.round_trip(instance, PROBE_TOPIC, MESSAGES_PER_PARTITION)
     if trip.received != trip.sent:
         raise EffectFailed(
@@ -34,5 +33,10 @@ def make_kafka_topics(site: Site, instance: Instance) -> None:
     Before anybody produces or consumes: whoever looks for a group's coordinator would make
     Kafka create the topic by itself, with the unsafe defaults.
     """
-    for topic in kafka_topics(tuple(broker.id for broker in instance.brokers)):
+    for topic in kafka_topics(*_places(instance)):
         site.kafka.create_topic(instance, topic)
+
+
+def _places(instance: Instance) -> tuple[tuple[int, ...], dict[int, str]]:
+    brokers = instance.brokers
+    return tuple(broker.id for broker in brokers), {broker.id: broker.zone for broker in brokers}

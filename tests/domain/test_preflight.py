@@ -42,6 +42,8 @@ def test_a_fit_host_has_no_shortcoming() -> None:
         ({"memory_mb": 3_686}, "it has 3686 MB of memory, 4096 MB are needed"),
         ({"disk_gb": 89}, "its data disk has 89 GB, 100 GB are needed"),
         ({"java": ""}, "it has no Java; OpenJDK 11 or 17 is needed"),
+        ({"java": "1.8.0_392"}, "it has Java 1.8.0_392; OpenJDK 11 or 17 is needed"),
+        ({"java": "21.0.2"}, "it has Java 21.0.2; OpenJDK 11 or 17 is needed"),
         ({"python": ""}, "it has no Python 3"),
         (
             {"clock_offset_seconds": -7.24},

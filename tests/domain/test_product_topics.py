@@ -33,6 +33,15 @@ def test_partitions_are_spread_evenly_on_three_different_brokers(
 
 
 @OFTEN
+@given(brokers=st.integers(3, 12), zones=st.integers(1, 5))
+def test_replicas_lie_in_as_many_zones_as_there_are(brokers: int, zones: int) -> None:
+    places = {broker: f"zone-{broker % zones}" for broker in range(1, brokers + 1)}
+    for replicas in spread(tuple(places), 60, places).values():
+        assert len(set(replicas)) == 3
+        assert len({places[broker] for broker in replicas}) == min(3, len(set(places.values())))
+
+
+@OFTEN
 @given(BROKERS)
 def test_the_probe_has_a_partition_led_by_each_broker(brokers: tuple[int, ...]) -> None:
     topic = probe_topic(brokers)
