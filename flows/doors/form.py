@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.domain.errors import Refused
 from flows.domain.request import Request
 
 Schema = dict[str, Any]
@@ -54,6 +55,15 @@ def form(request: type[Request], title: str) -> Schema:
         "required": ["request"],
         "definitions": definitions,
     }
+
+
+def fields_given(request: object) -> Mapping[str, Any]:
+    """What came through a form, field by field; nothing at all is an empty form."""
+    if request is None:
+        return {}
+    if not isinstance(request, Mapping):
+        raise Refused(f"request {request!r}: an object with the fields of the form is accepted")
+    return request
 
 
 def _order(request: type[Request]) -> list[str]:

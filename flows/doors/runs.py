@@ -27,6 +27,7 @@ from flows.domain.operations import Caller
 from flows.doors.asker import asker_of
 from flows.doors.catalogue import OPERATIONS, AnyOperation
 from flows.doors.deployments import attribute_of
+from flows.doors.form import fields_given
 from flows.doors.prefect_api import open_api, ui_link
 from flows.doors.stage import PrefectStage
 from flows.doors.sweeps import SWEEP, forget_old_sweeps
@@ -43,7 +44,7 @@ def operation_flow(operation: AnyOperation, work: Work) -> Flow[..., State[Any]]
     """The flow of an operation: one object parameter, one sentence at the end."""
 
     def run(request: Any = None) -> State[Any]:
-        return _ended(lambda: work(_fields(request), this_caller(), PrefectStage()))
+        return _ended(lambda: work(fields_given(request), this_caller(), PrefectStage()))
 
     run.__name__ = attribute_of(operation.name)
     run.__doc__ = operation.description
@@ -117,14 +118,6 @@ def _log_unexpected(cause: BaseException | None) -> None:
 def _hide_login() -> None:
     """Prefect has read its login by now; no process that an operation starts shall inherit it."""
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
-
-
-def _fields(request: Any) -> Mapping[str, Any]:
-    if request is None:
-        return {}
-    if not isinstance(request, Mapping):
-        raise Refused(f"request {request!r}: an object with the fields of the form is accepted")
-    return request
 
 
 def _named(request: Any) -> Mapping[str, Any]:

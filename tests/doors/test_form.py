@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flows.domain.errors import Refused
 from flows.doors.catalogue import OPERATIONS, AnyOperation
-from flows.doors.form import SECRET_BLOCK, form
+from flows.doors.form import SECRET_BLOCK, fields_given, form
 from tests.doors.toys import Toy
 
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "maxLength", "maxItems"}
@@ -83,6 +84,14 @@ def test_every_form_is_readable_and_leaves_the_rules_to_the_request(
         assert described["title"] != name
         assert described["description"].endswith((".", "?"))
     assert not BOUNDS & set(_keys(schema))
+
+
+def test_what_is_no_form_is_refused() -> None:
+    assert fields_given(None) == {}
+    assert fields_given({"name": "bear"}) == {"name": "bear"}
+    with pytest.raises(Refused) as refused:
+        fields_given(7)
+    assert str(refused.value) == ("request 7: an object with the fields of the form is accepted")
 
 
 def field(title: str, description: str, position: int, **kind: Any) -> dict[str, Any]:

@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from threading import current_thread, main_thread
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from flows.adapters.stage import Stage
 from flows.domain.creation import SecretReference
 from flows.domain.errors import EffectFailed, Refused
 from flows.domain.instance import Status
 from flows.domain.operations import Caller
-from flows.domain.request import Request
+from flows.domain.request import Request, split_list
 from flows.doors.catalogue import AnyOperation
 from flows.doors.deployments import Deployment
 from flows.doors.form import form
@@ -41,7 +41,9 @@ class Toy(Request):
     ending: Ending = Field(default=Ending.WELL, title="Ending", description="How it ends.")
     seconds: float = Field(default=0, title="Seconds", description="How long it plays.", ge=0)
     friend: str | None = Field(default=None, title="Friend", description="Another toy.")
-    parts: tuple[str, ...] = Field(default=(), title="Parts", description="What it is made of.")
+    parts: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
+        default=(), title="Parts", description="What it is made of."
+    )
     password: SecretReference = Field(default=None, title="Password", description="A block.")
 
 
