@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from tempfile import gettempdir
 from typing import Any
 
 from flows.doors.catalogue import OPERATIONS, AnyOperation
@@ -103,9 +104,17 @@ def _body(flow_id: str, wanted: Deployment) -> Json:
 
 
 def _job_variables() -> dict[str, Any]:
-    """Without a command of its own Prefect starts Python twice; with its output streamed, a
-    run dies at its next line once its worker is gone."""
-    return {"command": f"{sys.executable} -P -m prefect.engine", "stream_output": False}
+    """Without a command of its own Prefect starts Python twice; with its output streamed, a run
+    dies at its next line once its worker is gone; and without a directory each gets one in /tmp
+    that a killed worker leaves behind.
+    """
+    return {
+        "command": f"{sys.executable} -P -m prefect.engine",
+        "stream_output": False,
+        "working_dir": "/",
+        # The worker has a scratch directory of its own, which runs shall not share.
+        "env": {"TMPDIR": gettempdir()},
+    }
 
 
 def _schedule(wanted: Deployment) -> Json:

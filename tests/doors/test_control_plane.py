@@ -206,10 +206,12 @@ def test_a_run_outlives_server_worker_and_supervisor(control_plane: ControlPlane
     run_id = _start(api, TOY, _request(name="bear", seconds=6))
     _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
     before = {name: control_plane.process(name) for name in ("server", "worker", "supervisor")}
+    engine = _engine_of(run_id)
     api.patch(f"/work_pools/{POOL}", {"is_paused": True})
     for name in ("supervisor", "worker", "server"):
         os.kill(before[name].pid, signal.SIGKILL)
     up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
+    assert Path(f"/proc/{engine.pid}/cwd").readlink() == Path("/")  # no directory in /tmp
     (seen,) = follow(api, [run_id], lambda runs: None)
     assert (seen.state, seen.message[:7]) == ("COMPLETED", "0 parts")
     assert status(control_plane.settings).up
