@@ -19,6 +19,7 @@ from flows.domain.health import (
     topics_without_permissions,
 )
 from flows.domain.instance import Broker, Instance, Status
+from flows.domain.introduction import introduction
 from flows.domain.operations import Door, Rating, Trace
 from flows.domain.permissions import OPEN_TOPIC
 from flows.steps.certificates import certificate_ends
@@ -63,9 +64,10 @@ def look(eyes: Eyes, instance: Instance) -> Sight:
 
 @step("look at the new instance")
 def look_at_new(site: Site, instance: Instance) -> None:
-    """What `show` tells of the instance is there from its first minute on."""
+    """What `show` tells of it is there from its first minute on; a page introduces it."""
     sight = look(Eyes(site.hosts, site.zookeeper, site.kafka), instance)
     site.records.set_observed(instance.id, _observed(site.secrets, sight, site.clock.now()))
+    site.stage.publish("instance", introduction(instance))
 
 
 def is_idle(doors: Doors, row: InstanceRow) -> bool:
