@@ -71,6 +71,8 @@ class Watcher:
             self.failures.append(Failure(host, task, message))
         if outcome == "ok" and result.get("changed"):
             outcome = "changed"
+        elif outcome == "ok" and "censored" in result:
+            outcome = "done (its output is hidden)"
         self.say(f"{host}: {task}: {outcome}{message and ': ' + message}")
         for path in _differing(result):
             self.say(f"{host}: {path} differs")
