@@ -33,7 +33,7 @@ from flows.doors.stage import PrefectStage
 from flows.doors.sweeps import SWEEP, forget_old_sweeps
 from flows.doors.wiring import open_doors
 from flows.monitoring.check_health import sweep
-from flows.procedures.operation import conduct
+from flows.procedures.conduct import conduct
 from flows.settings import Settings, load_settings
 
 Work = Callable[[Mapping[str, Any], Caller, Stage], str]

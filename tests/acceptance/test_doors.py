@@ -8,7 +8,7 @@ from flows.adapters.stage import PlainStage
 from flows.domain.errors import Refused
 from flows.domain.operations import Caller, Door
 from flows.instances.create_instance import create_instance
-from flows.procedures.operation import conduct
+from flows.procedures.conduct import conduct
 from tests.acceptance.parts import Demo
 from tests.acceptance.plane import Plane
 

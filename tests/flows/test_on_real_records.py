@@ -19,7 +19,8 @@ from flows.domain.operations import Caller, Door, OperationStatus
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.monitoring.check_health import sweep
-from flows.procedures.operation import Operation, Outcome, conduct
+from flows.procedures.conduct import conduct
+from flows.procedures.operation import Operation, Outcome
 from tests.adapters.record_samples import new_database
 from tests.flows.worlds import BLOCK, DEMO, GOODBYE, Interlude
 from tests.world.effects import Killed, Trouble

@@ -15,7 +15,7 @@ from flows.domain.machines import Room
 from flows.domain.operations import Caller, Door, OperationStatus, Rating
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
-from flows.procedures.operation import conduct
+from flows.procedures.conduct import conduct
 from tests.flows.worlds import BLOCK, DEMO, PLAIN, created, refused, the_row
 from tests.world.machines import FakeProvider
 from tests.world.world import World

@@ -11,7 +11,8 @@ from flows.adapters.stage import PlainStage
 from flows.domain.instance import Status, UnitState
 from flows.domain.operations import Caller, Door, Run
 from flows.monitoring.check_health import sweep
-from flows.procedures.operation import Operation, Outcome, conduct
+from flows.procedures.conduct import conduct
+from flows.procedures.operation import Operation, Outcome
 from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
