@@ -27,8 +27,8 @@ from flows.domain import paths
 from flows.domain.cluster import PROBE_TOPIC
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.host_files import HostFile, host_files, host_units
-from flows.domain.instance import Broker, Instance, Machine
-from flows.domain.operations import Caller, Door
+from flows.domain.instance import Broker, Instance, Machine, Status
+from flows.domain.operations import Caller, Door, OperationStatus
 from flows.domain.product_topics import probe_topic
 from flows.doors.controlplane.home import prepare_home
 from flows.doors.wiring import open_doors, upgrade_records
@@ -196,6 +196,8 @@ def _machines(
     finally:
         remove_machines(site, instance)
         site.secrets.forget(row.id)
+        site.records.set_status(row.id, Status.DELETED)
+        site.records.close(site.epoch, OperationStatus.SUCCESSFUL, "", {})
 
 
 def _held(doors: Doors, row: InstanceRow, wish: Mapping[str, Any]) -> Site:

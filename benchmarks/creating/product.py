@@ -83,7 +83,8 @@ def conduct(place: Place, name: str, wish: Mapping[str, str]) -> Conducted:
             raise EffectFailed(f"{seen.name}: {seen.state_name}: {seen.message}")
         steps, ended = _steps(api, run_id), _moment(flow_run(api, run_id)["end_time"])
         start, sweeps = _start(api, run_id, asked), _sweeps(api, asked, ended)
-        return Conducted(asked, start, steps, ended, _said(api, run_id), sweeps)
+        said = _said(api, run_id) if PROOF in {step.name for step in steps} else ""
+        return Conducted(asked, start, steps, ended, said, sweeps)
 
 
 def list_instances(place: Place) -> float:
@@ -154,11 +155,15 @@ def _sweeps(api: PrefectApi, began: float, ended: float) -> int:
 
 
 def _said(api: PrefectApi, run_id: str) -> str:
-    """The line of the log in which the proof tells its first acknowledgement."""
+    """The line of the log in which a proof tells its first ack; Prefect books it a moment later."""
+    _until("the proof's line is booked", BOOKS_SECONDS, lambda: bool(_proof_lines(api, run_id)))
+    return _proof_lines(api, run_id)[0]
+
+
+def _proof_lines(api: PrefectApi, run_id: str) -> list[str]:
     wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
     found: list[Json] = api.post("/logs/filter", wanted)
-    said = [str(each["message"]) for each in found if "first ack" in str(each["message"])]
-    return said[0] if said else ""
+    return [str(each["message"]) for each in found if "first ack" in str(each["message"])]
 
 
 def _moment(text: str) -> float:

@@ -86,7 +86,7 @@ def markdown(result: Result) -> str:
             *(f"- {row.phase.title}: {row.phase.why}." for row in result.rows),
             "",
             *(
-                f"Creation {number}: {said}; {sweeps} health sweeps began meanwhile."
+                f"Creation {number}: {said}; health sweeps that began meanwhile: {sweeps}."
                 for number, (said, sweeps) in enumerate(
                     zip(result.said, result.sweeps, strict=True), start=1
                 )
