@@ -7,11 +7,11 @@ from typing import Any, TypedDict
 
 from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.records.picture import picture
-from flows.adapters.site import InstanceRow, Records
-from flows.domain.errors import Refused, refusal
+from flows.adapters.site import Records
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.wish import Wish
+from flows.queries.lookup import living
 
 NOT_YET = "recorded, not yet enforced"
 
@@ -89,7 +89,7 @@ class InstanceView(TypedDict):
 
 def show(records: Records, instance: str) -> InstanceView:
     """The living instance of that name or id; Refused when there is none."""
-    row = _living(records, instance)
+    row = living(records, instance)
     seen = Observed.read(row.observed)
     drawn = picture(row, records.machines(row.id))
     brokers = [_broker(drawn, broker, seen) for broker in drawn.brokers]
@@ -128,16 +128,6 @@ def notes(wish: Wish) -> dict[str, str]:
 def _parameters(wish: Wish) -> dict[str, Any]:
     told = wish.model_dump(mode="json", exclude={"start_generation"})
     return {**told, "tags": dict(wish.tags)}
-
-
-def _living(records: Records, instance: str) -> InstanceRow:
-    row = records.find(instance)
-    if row is not None:
-        return row
-    if records.find_deleted(instance) is not None:
-        raise refusal("instance", instance, f"it is deleted; see `fleet history {instance}`")
-    names = ", ".join(one.wish.name for one in records.living()) or "none yet"
-    raise Refused(f'instance "{instance}": there is none of this name or id; there are: {names}')
 
 
 def _broker(instance: Instance, broker: Broker, seen: Observed) -> BrokerView:

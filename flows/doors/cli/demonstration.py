@@ -11,9 +11,9 @@ from flows.doors.cli.running import start
 from flows.doors.controlplane.progress import StepLines
 from flows.doors.controlplane.up import up
 from flows.doors.follow import follow
-from flows.doors.handing_out import prove
 from flows.doors.prefect_api import open_api, ui_address
 from flows.doors.wiring import open_doors, open_records
+from flows.queries.proof import prove
 from flows.queries.show import InstanceView, show
 from flows.settings import Settings, load_settings
 

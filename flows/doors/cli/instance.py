@@ -6,8 +6,10 @@ from pathlib import Path
 
 from flows.doors.asker import at_the_terminal
 from flows.doors.cli.output import print_json
-from flows.doors.handing_out import bundle, credentials, logs
 from flows.doors.wiring import open_doors
+from flows.queries.bundle import bundle
+from flows.queries.credentials import credentials
+from flows.queries.logs import logs
 from flows.settings import load_settings
 
 
@@ -21,7 +23,8 @@ def print_logs(name: str, broker: int | None, wish: tuple[str, str, bool]) -> No
 def print_credentials(name: str, *, as_json: bool) -> None:
     """User and password are printed; the audit knows who asked."""
     doors = open_doors(load_settings(), quietly)
-    found = credentials(doors, name, at_the_terminal())
+    asker = at_the_terminal()
+    found = credentials(doors, name, asker.name, asker.door)
     if as_json:
         print_json(found)
     else:
