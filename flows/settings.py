@@ -97,4 +97,6 @@ def _typed(name: str, value: Any) -> Any:
     kinds = {field.name: str(field.type) for field in fields(Settings)}
     if name not in kinds:
         raise ValueError(f"settings: there is no setting {name}; known are {', '.join(kinds)}")
+    if kinds[name] == "int" and not str(value).isdecimal():
+        raise ValueError(f'settings: {name} "{value}": a whole number is accepted')
     return {"int": int, "Path": Path}.get(kinds[name], str)(value)

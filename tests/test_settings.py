@@ -35,3 +35,8 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("prefekt_port = 1\n")
     with pytest.raises(ValueError, match="there is no setting prefekt_port"):
         load_settings({"FLEET_HOME": str(tmp_path)})
+
+
+def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='prefect_port "abc": a whole number is accepted'):
+        load_settings({"FLEET_HOME": str(tmp_path), "FLEET_PREFECT_PORT": "abc"})

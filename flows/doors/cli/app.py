@@ -232,12 +232,15 @@ def prove_project(
     raise typer.Exit(checks.check_all(everything=everything, without_lab=without_lab))
 
 
-@app.command()
-def bench(name: Annotated[str, typer.Argument(help="A script of benchmarks/.")]) -> None:
+@app.command(context_settings=PASS_ON)
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A script of benchmarks/.")],
+) -> None:
     """Run a benchmark and print its table."""
     from flows.doors.cli import checks
 
-    raise typer.Exit(checks.benchmark(name))
+    raise typer.Exit(checks.benchmark(name, context.args))
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

@@ -60,14 +60,14 @@ def stages(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
     )
 
 
-def benchmark(name: str) -> int:
-    """The benchmark has run; answers its exit code."""
+def benchmark(name: str, arguments: Sequence[str]) -> int:
+    """The benchmark has run with its own arguments; answers its exit code."""
     folder = CHECKOUT / "benchmarks"
     known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
     if name not in known:
         raise Refused(f'benchmark "{name}": there is none; accepted are {", ".join(known)}')
-    module = f"benchmarks.{name}"
-    return subprocess.run([sys.executable, "-m", module], cwd=CHECKOUT, check=False).returncode
+    argv = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    return subprocess.run(argv, cwd=CHECKOUT, check=False).returncode
 
 
 def _missing_for_lab() -> list[str]:
