@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from flows.settings import CHECKOUT
 from tests.acceptance.parts import Demo
 from tests.acceptance.plane import Plane
 
@@ -44,3 +50,26 @@ def test_what_nobody_enforces_yet_is_said(plane: Plane, demo: Demo) -> None:
     shown = plane.succeeds("show", "demo")
     assert "recorded, not yet enforced" in shown
     assert "recorded, not enforced by the lab" in shown
+
+
+def test_ansible_reaches_the_machines_by_the_inventory(plane: Plane, demo: Demo) -> None:
+    ansible = Path(sys.executable).parent / "ansible"
+    command = [
+        ansible,
+        "-i",
+        "inventories/instances.py",
+        "demo",
+        "-a",
+        "cat /etc/kafka-fleet/owner",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env={**os.environ, **plane.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines().count(demo.instance.id) == 3
