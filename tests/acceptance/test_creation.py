@@ -53,7 +53,7 @@ def test_what_nobody_enforces_yet_is_said(plane: Plane, demo: Demo) -> None:
 
 
 def test_ansible_reaches_the_machines_by_the_inventory(plane: Plane, demo: Demo) -> None:
-    ansible = Path(sys.executable).parent / "ansible"
+    ansible = str(Path(sys.executable).parent / "ansible")
     command = [
         ansible,
         "-i",
