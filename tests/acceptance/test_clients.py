@@ -12,6 +12,9 @@ from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace
 from tests.acceptance.plane import Plane
 
 WRONG_PASSWORD = "Authentication failed"
+# Java asks for the name of each address that it logs in to; where no name server answers, as in a
+# client's namespace here, every connection waits for that.
+CONSOLE_LIMIT_MS = "90000"
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,7 @@ def _java(demo: Demo, namespace: str, libs: Path, *command: str, text: str = "")
         *command,
         input=text,
         cwd=demo.bundle,
+        limit=150,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
