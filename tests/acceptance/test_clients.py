@@ -74,7 +74,7 @@ def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch
         "--max-messages",
         "3",
         "--timeout-ms",
-        "20000",
+        CONSOLE_LIMIT_MS,
         "--consumer.config",
         console,
     )
