@@ -203,6 +203,17 @@ class Records(Protocol):
     def living(self) -> tuple[InstanceRow, ...]: ...
     def add(self, row: InstanceRow) -> None: ...
     def set_status(self, instance_id: str, status: Status, reason: str = "") -> None: ...
+    def revise(self, instance_id: str, wish: Wish, epoch: int) -> int:
+        """The wish is the newest revision, made by that operation; the present one makes none.
+
+        Refused when a living instance has the name.
+        """
+        ...
+
+    def wishes(self, instance_id: str) -> tuple[Revision, ...]:
+        """Every revision of an instance, oldest first."""
+        ...
+
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None: ...
     def machines(self, instance_id: str) -> tuple[Machine, ...]: ...
     def keep_machine(self, instance_id: str, machine: Machine) -> None: ...
@@ -249,6 +260,16 @@ class InstanceRow:
     wish: Wish
     created: datetime
     observed: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What an instance was meant to be, since when, and which operation (epoch) wished it."""
+
+    number: int
+    wish: Wish
+    operation: int | None
+    made: datetime
 
 
 class Processes(Protocol):

@@ -52,7 +52,10 @@ class Caller:
 
 @dataclass(frozen=True)
 class OperationRow:
-    """One line of the history. `epoch` only rises; hosts refuse a lower one."""
+    """One line of the history. `epoch` only rises; hosts refuse a lower one.
+
+    `held` tells an operation that took its instance from a plan or a refused request.
+    """
 
     epoch: int
     operation: str
@@ -65,6 +68,7 @@ class OperationRow:
     finished: datetime | None = None
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    held: bool = False
 
 
 class Rating(StrEnum):

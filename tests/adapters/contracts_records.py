@@ -19,6 +19,7 @@ def records_contract(records: Records, living: Run, gone: Run) -> None:
     _instances_are_found_by_name_and_id(records)
     _a_deleted_instance_frees_its_name(records)
     _names_and_ids_do_not_collide(records)
+    _a_wish_is_revised(records)
     _machines_are_kept_until_they_are_forgotten(records)
     _a_living_operation_keeps_others_away(records, living)
     _one_name_is_created_once_at_a_time(records, living)
@@ -72,6 +73,27 @@ def _names_and_ids_do_not_collide(records: Records) -> None:
             records.add(instance("cccc2222", id))
         assert str(is_id.value) == f'name "{id}": it is the id of an instance; choose another'
     assert records.find("cccc2222") is None
+
+
+def _a_wish_is_revised(records: Records) -> None:
+    row = instance("revi1111", "revised")
+    records.add(row)
+    records.add(instance("revi2222", "neighbour"))
+    renamed = row.wish.model_copy(update={"name": "renamed", "description": "new"})
+    assert records.revise("revi1111", row.wish, epoch=7) == 1
+    assert records.revise("revi1111", renamed, epoch=7) == 2
+    assert records.revise("revi1111", renamed, epoch=8) == 2
+    assert records.find("revised") is None
+    assert records.find("renamed") == replace(row, wish=renamed, revision=2)
+    first, second = records.wishes("revi1111")
+    assert (first.number, first.wish) == (1, row.wish)
+    assert (second.number, second.wish, second.operation) == (2, renamed, 7)
+    assert records.wishes("nobody") == ()
+    with pytest.raises(Refused) as taken:
+        records.revise("revi1111", renamed.model_copy(update={"name": "neighbour"}), epoch=9)
+    assert str(taken.value) == 'name "neighbour": the instance revi2222 has it; choose another'
+    with pytest.raises(EffectFailed, match="there is no instance with the id nobody"):
+        records.revise("nobody", renamed, epoch=9)
 
 
 def _machines_are_kept_until_they_are_forgotten(records: Records) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from flows.adapters.site import InstanceRow
+from flows.adapters.site import InstanceRow, Revision
 from flows.domain.errors import EffectFailed, Refused, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
+from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
 
 
@@ -24,6 +25,7 @@ class FakeRecords(Fake):
         self._alive = alive
         self._now = now
         self.rows: dict[str, InstanceRow] = {}
+        self.revisions: dict[str, list[Revision]] = {}
         self.operations: dict[int, OperationRow] = {}
         self.audit: list[Trace] = []
         self._machines: dict[str, dict[str, Machine]] = {}
@@ -52,6 +54,25 @@ class FakeRecords(Fake):
         if taken is not None:
             raise refusal("name", name, f"the instance {taken.id} has it; choose another")
         self.rows[row.id] = row
+        self.revisions[row.id] = [Revision(row.revision, row.wish, None, self._now())]
+
+    @changes
+    def revise(self, instance_id: str, wish: Wish, epoch: int) -> int:
+        """One more revision, if the wish is another one."""
+        row = self._row(instance_id)
+        if row.wish == wish:
+            return row.revision
+        taken = self.find(wish.name)
+        if taken is not None and taken.id != instance_id:
+            raise refusal("name", wish.name, f"the instance {taken.id} has it; choose another")
+        made = Revision(row.revision + 1, wish, epoch, self._now())
+        self.revisions[instance_id].append(made)
+        self.rows[instance_id] = replace(row, wish=wish, revision=made.number)
+        return made.number
+
+    def wishes(self, instance_id: str) -> tuple[Revision, ...]:
+        """Oldest first."""
+        return tuple(self.revisions.get(instance_id, ()))
 
     @changes
     def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
@@ -87,7 +108,7 @@ class FakeRecords(Fake):
             heir = f"{row.operation} of {row.caller.asked_by}"
             reason = f"its process ended without a report; {heir} took over"
             self._end(holder.epoch, OperationStatus.INTERRUPTED, reason, {})
-        return self._keep(row)
+        return self._keep(replace(row, held=True))
 
     @changes
     def note(self, row: OperationRow) -> OperationRow:

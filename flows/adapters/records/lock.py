@@ -43,7 +43,7 @@ def enter(connection: Connection, row: OperationRow, *, holds: bool) -> Operatio
     """A new line of the history, with its number."""
     result = connection.execute(insert(operations).values(operation_values(row, holds=holds)))
     (number,) = result.inserted_primary_key or (0,)
-    return replace(row, epoch=number)
+    return replace(row, epoch=number, held=holds)
 
 
 def _holders(connection: Connection, row: OperationRow) -> Sequence[OperationRow]:

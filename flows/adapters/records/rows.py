@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from flows.adapters.site import InstanceRow
+from flows.adapters.site import InstanceRow, Revision
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import (
     Caller,
@@ -48,6 +48,11 @@ def instance_values(row: InstanceRow) -> dict[str, Any]:
     }
 
 
+def revision_of(row: Row[Any]) -> Revision:
+    """A wish with the operation that made it."""
+    return Revision(row.revision, Wish.model_validate(row.wish), row.operation, row.made)
+
+
 def machine_of(row: Row[Any]) -> Machine:
     """A machine."""
     return Machine(
@@ -81,6 +86,7 @@ def operation_of(row: Row[Any]) -> OperationRow:
         finished=row.finished,
         reason=row.reason,
         result=row.result,
+        held=row.holds,
     )
 
 

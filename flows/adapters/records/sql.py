@@ -17,14 +17,16 @@ from flows.adapters.records.rows import (
     machine_of,
     machine_values,
     operation_of,
+    revision_of,
     trace_of,
     trace_values,
 )
 from flows.adapters.records.schema import instances, machines, operations, revisions, traces
-from flows.adapters.site import Clock, InstanceRow, Processes
+from flows.adapters.site import Clock, InstanceRow, Processes, Revision
 from flows.domain.errors import EffectFailed, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Trace
+from flows.domain.wish import Wish
 
 T = TypeVar("T")
 
@@ -72,6 +74,24 @@ class SqlRecords:
     def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
         """The instance has this status; as `Deleted` its name is free again."""
         self._change_instance(instance_id, status=status.value, reason=reason)
+
+    def revise(self, instance_id: str, wish: Wish, epoch: int) -> int:
+        """The wish is the instance's newest revision, made by that operation; returns its number.
+
+        The wish that the instance has already makes no new one. Refused when a living instance
+        has the name.
+        """
+        return self._settle(lambda connection: self._revise(connection, instance_id, wish, epoch))
+
+    def wishes(self, instance_id: str) -> tuple[Revision, ...]:
+        """Every revision of an instance, oldest first."""
+        query = (
+            select(revisions)
+            .where(revisions.c.instance_id == instance_id)
+            .order_by(revisions.c.revision)
+        )
+        with reading(self._engine) as connection:
+            return tuple(revision_of(row) for row in connection.execute(query))
 
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
         """What was seen before is replaced by this."""
@@ -188,6 +208,32 @@ class SqlRecords:
                 made=self._clock.now(),
             )
         )
+
+    def _revise(self, connection: Connection, instance_id: str, wish: Wish, epoch: int) -> int:
+        found = connection.execute(_WITH_WISH.where(instances.c.id == instance_id)).one_or_none()
+        if found is None:
+            raise EffectFailed(f"records: there is no instance with the id {instance_id}")
+        row = instance_of(found)
+        if row.wish == wish:
+            return row.revision
+        if row.wish.name != wish.name:
+            _check_label(connection, replace(row, wish=wish))
+        number = row.revision + 1
+        connection.execute(
+            insert(revisions).values(
+                instance_id=instance_id,
+                revision=number,
+                wish=wish.model_dump(mode="json"),
+                operation=epoch,
+                made=self._clock.now(),
+            )
+        )
+        connection.execute(
+            update(instances)
+            .where(instances.c.id == instance_id)
+            .values(revision=number, name=wish.name)
+        )
+        return number
 
     def _change_instance(self, instance_id: str, **values: Any) -> None:
         with writing(self._engine) as connection:
