@@ -7,7 +7,8 @@ procedure carry the plan out and remembers the end, whatever it was:
    leaves a row of the history, a trace and a page;
 2. the running operation is the lock: a second one is refused, a dead one is taken over;
 3. the plan is made again once the instance is held, so it is always "what still differs";
-4. a failure closes the operation and sets the status; a killed process closes nothing, and the
+4. a plan that is empty closes what was cut off after its last effect;
+5. a failure closes the operation and sets the status; a killed process closes nothing, and the
    next one that asks takes over where the observation says it stands; one that lives and finds
    the instance taken stops without another word on it.
 """
@@ -20,14 +21,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from flows.adapters.site import Doors, InstanceRow, Site
+from flows.adapters.site import Doors, InstanceRow, Records, Site
 from flows.adapters.stage import Stage
 from flows.domain.errors import EffectFailed, Refused, ServiceError, Superseded
 from flows.domain.instance import Instance, Status
 from flows.domain.operations import Caller, OperationStatus
 from flows.domain.plan import Plan
 from flows.domain.request import Request
-from flows.procedures.approval import Approval, check_approval
+from flows.procedures.admission import CUT_OFF, check_may_begin
+from flows.procedures.approval import AT_REST, Approval, check_approval
 from flows.procedures.opening import open_site
 from flows.procedures.operation import Operation, Outcome, Subject
 from flows.procedures.references import (
@@ -93,8 +95,9 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     raw, caller, stage = context
     request, secrets = read(operation, doors, raw)
     subject = operation.subject(doors, request)
+    _check_may_begin(operation, doors.records, subject.row, request)
     plan = operation.plan(_look(doors, subject.row, caller, stage), request)
-    if request.plan_only or plan.empty:
+    if request.plan_only or (plan.empty and subject.row.status not in CUT_OFF):
         return _only_show(operation, doors, subject, plan, context)
     check_approval(doors.records, subject.row, _approval(operation, request), plan)
     row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
@@ -178,6 +181,7 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
     """The plan of what still differs, now that nobody else can change the instance."""
     site, request = held.site, held.request
     row = _row_as_held(held)
+    _check_may_begin(operation, site.records, row, request)
     plan = operation.plan(observe(site, row), request)
     if plan.empty:
         return plan
@@ -188,6 +192,12 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
         site.secrets.keep(row.id, name.replace("_", "-"), partial(str, value))
     site.stage.publish("plan", plan.page())
     return plan
+
+
+def _check_may_begin(
+    operation: Operation[R, P], records: Records, row: InstanceRow, request: R
+) -> None:
+    check_may_begin(records, row, (operation.name, request), operation.begins_in)
 
 
 def _row_as_held(held: Held[R]) -> InstanceRow:
@@ -205,7 +215,7 @@ def _row_as_held(held: Held[R]) -> InstanceRow:
 
 def _succeeded(operation: Operation[R, P], held: Held[R], plan: P) -> Outcome:
     row = held.subject.row
-    if not plan.empty:
+    if not plan.empty or _status(held) in CUT_OFF:
         _set_status(held, operation.statuses.after)
     words = "nothing to do" if plan.empty else "done"
     sentence = f"{operation.title} {row.wish.name}: {words}"
@@ -217,10 +227,18 @@ def _succeeded(operation: Operation[R, P], held: Held[R], plan: P) -> Outcome:
 
 def _leave(operation: Operation[R, P], held: Held[R], error: ServiceError) -> None:
     """The instance, if it ever came to be, has the status in which it is given up."""
-    if held.site.records.find(held.site.instance_id) is None:
+    present = _status(held)
+    if present is None:
         _discard_all(held)
-    else:
-        _set_status(held, operation.give_up(held.site), str(error))
+        return
+    left = operation.give_up(held.site)
+    if left is not present or left not in AT_REST:
+        _set_status(held, left, str(error))
+
+
+def _status(held: Held[R]) -> Status | None:
+    row = held.site.records.find(held.site.instance_id)
+    return row.status if row else None
 
 
 def _set_status(held: Held[R], status: Status, reason: str = "") -> None:

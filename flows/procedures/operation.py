@@ -55,6 +55,7 @@ class Operation(Generic[R, P]):
     traces: TraceNames
     run_words: str
     give_up: Callable[[Site], Status]
+    begins_in: frozenset[Status] | None = None
 
     @property
     def description(self) -> str:
@@ -71,13 +72,15 @@ class Life:
     """What an operation means for the life of its instance and for the audit.
 
     `subject` finds the instance a request is about; `give_up` is called when a run gave up and
-    answers the status in which the instance is left.
+    answers the status in which the instance is left. `begins_in` names the statuses from which
+    it can begin anew; None leaves that to its plan.
     """
 
     subject: Callable[[Doors, Any], Subject]
     statuses: Statuses
     traces: TraceNames
     give_up: Callable[[Site], Status]
+    begins_in: frozenset[Status] | None = None
 
 
 def operation(
@@ -98,6 +101,7 @@ def operation(
             traces=life.traces,
             run_words=run_name,
             give_up=life.give_up,
+            begins_in=life.begins_in,
         )
 
     return decorate

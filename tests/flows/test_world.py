@@ -47,6 +47,7 @@ READS = {
     "Records": {
         "find",
         "find_deleted",
+        "wishes",
         "living",
         "machines",
         "holds",
@@ -115,6 +116,9 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Secrets.discard": lambda s: s.world.secrets.discard("fleet-run-1"),
     "Records.add": lambda s: s.world.records.add(another(s.world, "third")),
     "Records.set_status": lambda s: s.world.records.set_status("t0000001", Status.FAULTY),
+    "Records.revise": lambda s: s.world.records.revise(
+        "t0000001", s.instance.wish.model_copy(update={"description": "more"}), 9
+    ),
     "Records.set_observed": lambda s: s.world.records.set_observed("t0000001", {}),
     "Records.keep_machine": lambda s: s.world.records.keep_machine("t0000001", s.machine),
     "Records.forget_machines": lambda s: s.world.records.forget_machines("t0000001"),
