@@ -3,7 +3,7 @@
 Stands alone: standard library and pydantic only, and Debian's own tools. Runs as root.
 """
 
-from inventories.lab.errors import CommandFailed, LabError, LabRefused
+from inventories.lab.errors import CommandFailed, LabError, LabRefused, MachinesDown
 from inventories.lab.lab import Lab
 from inventories.lab.model import (
     Client,
@@ -28,6 +28,7 @@ __all__ = [
     "LabRefused",
     "Machine",
     "MachineSpec",
+    "MachinesDown",
     "Room",
     "Rule",
     "Status",

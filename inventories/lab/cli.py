@@ -213,6 +213,12 @@ def crash(context: typer.Context, name: Name) -> None:
 
 
 @app.command()
+def lose_power(context: typer.Context) -> None:
+    """Kill all machines at once and the lab's network, as a power loss of this host; see `up`."""
+    _lab(context).lose_power()
+
+
+@app.command()
 def freeze(context: typer.Context, name: Name) -> None:
     """Hang a machine: its processes stop, its kernel still answers."""
     _lab(context).freeze(name)

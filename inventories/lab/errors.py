@@ -11,5 +11,9 @@ class LabRefused(LabError):
     """The request breaks a rule of the lab; nothing was changed."""
 
 
+class MachinesDown(LabError):
+    """The lab is up, but machines that should run do not; the message says which and why."""
+
+
 class CommandFailed(LabError):
     """A command of the host ended with an error."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inventories.lab.cgroups import PERIOD_US, Limits
 from inventories.lab.commands import run
+from inventories.lab.durable import flush
 from inventories.lab.model import MachineRecord, MachineSpec
 from inventories.lab.state import MachineFiles
 
@@ -30,6 +31,8 @@ def host_key(files: MachineFiles) -> str:
     if not public.exists():
         private.unlink(missing_ok=True)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(private))
+        for file in (private, public):
+            flush(file)
     return public.read_text().strip()
 
 
@@ -42,12 +45,12 @@ def write(files: MachineFiles, record: MachineRecord) -> None:
     _put(etc / "resolv.conf", RESOLVER)
     if files.identified.exists():
         return
-    _put(etc / "machine-id", f"{uuid.uuid4().hex}\n", 0o444)
+    _put_for_good(etc / "machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     for key, mode in ((files.host_key, 0o600), (files.host_key.with_suffix(".pub"), 0o644)):
-        _put(etc / "ssh" / key.name, key.read_text(), mode)
+        _put_for_good(etc / "ssh" / key.name, key.read_text(), mode)
     ssh = files.root / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
-    _put(ssh / "authorized_keys", f"{record.spec.authorized_key.strip()}\n", 0o600)
+    _put_for_good(ssh / "authorized_keys", f"{record.spec.authorized_key.strip()}\n", 0o600)
     files.identified.touch()
 
 
@@ -69,6 +72,13 @@ def hosts_text(spec: MachineSpec, address: IPv4Address) -> str:
     lines = ["127.0.0.1 localhost", f"{address} {spec.hostname or spec.name}"]
     lines += [f"{entry.address} {entry.name}" for entry in spec.hosts]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _put_for_good(path: Path, content: str, mode: int) -> None:
+    """Written once in the machine's life: a power loss must not take it away."""
+    _put(path, content, mode)
+    flush(path)
+    flush(path.parent)
 
 
 def _put(path: Path, content: str, mode: int = 0o644) -> None:

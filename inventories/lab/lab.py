@@ -64,7 +64,10 @@ class Lab:
     # The lab as a whole
 
     def up(self) -> None:
-        """The lab is there, and machines that ran when it went down run; remains are gone."""
+        """The lab is there, and machines that ran when it went down run; remains are gone.
+
+        `MachinesDown` when the lab is there, but not every machine.
+        """
         lifecycle.up(self._files, self.network, self.factor, self.cache, self.say)
         machines.start_wanted(self._up)
 
@@ -206,6 +209,13 @@ class Lab:
         return Client(network=where, netns=plan.client_netns(where), address=address)
 
     # Faults
+
+    def lose_power(self) -> None:
+        """The host went dark: all machines dead at once, network gone; `up` brings them back.
+
+        What is not shown: page caches that are lost with a real host's memory.
+        """
+        lifecycle.lose_power(self._files)
 
     def crash(self, name: str) -> None:
         """The machine is dead at once, as after a power loss; `start` brings it back."""

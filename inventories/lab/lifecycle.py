@@ -43,6 +43,19 @@ def down(files: LabFiles) -> None:
             _clear(site_of(files))
 
 
+def lose_power(files: LabFiles) -> None:
+    """All machines are dead at once, and the kernel has never heard of the lab.
+
+    The files lie as they were, a mark of the last `up` included: it names a boot that is over.
+    """
+    with locked(files.lock):
+        site = site_of(files)
+        _clear(site)
+        network.unguard(site.plan)
+        slots.give_back(files, site.plan.slot)
+        files.up.write_text("a boot that is over\n")
+
+
 def destroy(files: LabFiles) -> None:
     """The lab is gone, its files, machines and addresses included."""
     with locked(files.lock):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from inventories.lab import cloud, disks, guest, identity, mounts, network
 from inventories.lab.cgroups import Limits
-from inventories.lab.errors import LabRefused
+from inventories.lab.errors import LabError, LabRefused, MachinesDown
 from inventories.lab.model import Machine, MachineRecord, MachineSpec
 from inventories.lab.site import Site
 from inventories.lab.state import locked, read, write
@@ -39,10 +39,15 @@ def start(site: Site, name: str) -> Machine:
 
 
 def start_wanted(site: Site) -> None:
-    """Every machine that ran when the lab went down, or lost its nspawn, runs again."""
-    records = site.files.machine_records()
-    wanted = [r.spec.name for r in records if r.wanted == "running"]
-    side_by_side(lambda name: start(site, name), wanted)
+    """Every machine that ran when the lab went down, or lost its nspawn, runs again.
+
+    `MachinesDown` names those that do not, once all others do.
+    """
+    wanted = [record for record in site.files.machine_records() if record.wanted == "running"]
+    lines = side_by_side(lambda record: _why_not_started(site, record), wanted)
+    reasons = [line for line in lines if line]
+    if reasons:
+        raise MachinesDown("; ".join(reasons))
 
 
 def stop(site: Site, name: str) -> None:
@@ -59,10 +64,11 @@ def remove(site: Site, name: str) -> None:
     if not files.directory.exists():
         return
     with locked(files.lock):
-        record = read(files.record, MachineRecord)
-        if record is None:
+        if read(files.record, MachineRecord) is None:
             mounts.erase(files.directory)  # a creation was killed before anything else was made
             return
+        # A removal that is cut off leaves half a machine, which must not be started.
+        record = site.wish(name, "stopped")
         guest.kill(site.guest(record))
         cloud.forget_machine(site, record.address)
         network.detach_machine(site.plan, name)
@@ -98,6 +104,17 @@ def side_by_side(act: Callable[[Item], Result], items: list[Item]) -> list[Resul
     """The results in order; every call has ended before the first error is raised."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(act, items))
+
+
+def _why_not_started(site: Site, record: MachineRecord) -> str:
+    """Empty once the machine runs, also when its creation was cut off before its disk was made."""
+    name = record.spec.name
+    try:
+        guest.create(site.files.machine(name), record.spec.disk_gb)
+        start(site, name)
+    except (LabError, OSError) as error:
+        return f"machine {name}: {error}"
+    return ""
 
 
 def _put_on_file(site: Site, spec: MachineSpec) -> str:

@@ -34,8 +34,10 @@ class Site:
 
     def wish(self, name: str, wanted: Literal["running", "stopped"]) -> MachineRecord:
         """The machine's record, which now says what shall be after the next `up`."""
-        record = self.known(name).model_copy(update={"wanted": wanted})
-        write(self.files.machine(name).record, record)
+        known = self.known(name)
+        record = known.model_copy(update={"wanted": wanted})
+        if record != known:
+            write(self.files.machine(name).record, record)
         return record
 
     def guest(self, record: MachineRecord) -> Guest:

@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from inventories.lab.commands import wait_for
+from inventories.lab.durable import write_durably
+from inventories.lab.errors import LabError
 from inventories.lab.model import Factor, MachineRecord
 from inventories.lab.ruleset import Cloud
 
@@ -100,19 +102,22 @@ def lab_records(labs: Path) -> dict[str, LabRecord]:
 
 
 def read(path: Path, model: type[Model]) -> Model | None:
-    """The file's content, or None when there is no file."""
+    """The file's content, or None when there is no file; `LabError` for a damaged one."""
     try:
         return model.model_validate_json(path.read_text())
     except FileNotFoundError:
         return None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise LabError(
+            f"{path} is damaged and cannot be read: put it back from a copy, or remove "
+            f"{path.parent} with all it holds"
+        ) from error
 
 
 def write(path: Path, value: BaseModel) -> None:
-    """The file holds the value; whoever reads meanwhile sees the old or the new one."""
+    """The file holds the value, after a power loss too; readers see the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(value.model_dump_json(indent=2))
-    partial.rename(path)
+    write_durably(path, value.model_dump_json(indent=2))
 
 
 @contextmanager

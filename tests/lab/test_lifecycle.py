@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from inventories.lab import Factor, Lab, LabError, LabRefused, Machine, MachineSpec
+from inventories.lab import (
+    Factor,
+    Lab,
+    LabError,
+    LabRefused,
+    Machine,
+    MachinesDown,
+    MachineSpec,
+    Rule,
+)
 from inventories.lab.addresses import AddressPlan
 from inventories.lab.commands import in_netns, run
 
@@ -106,13 +116,72 @@ def test_up_heals_a_lab_that_lost_all_its_supervisors(other: Lab, ssh: Ssh) -> N
     assert ssh(machine, "free -m | awk '/Mem:/ {print $2}'").strip() == "512"
 
 
-def test_up_after_a_crash_of_the_host_starts_from_nothing(other: Lab) -> None:
-    """As after a power loss: the files say `up`, of a boot that is over."""
-    (other.root / other.name / "up").write_text("another boot\n")
+def test_up_after_a_power_loss_of_the_host_brings_everything_back(
+    other: Lab, small: Callable[..., MachineSpec], ssh: Ssh
+) -> None:
+    other.create_machine(small("stopped"))
+    other.stop("stopped")
+    plan, machine = other.plan, other.show("a")
+    assert machine
+    ssh(machine, "echo kept >/root/note && sync")
+    other.set_security_group("open", [Rule(source=plan.outside, ports=((22, 22),))])
+    other.put_in_group("a", "open")
+    other.lose_power()
+    assert traces(plan, other) == {}
+    assert not [net for net in plan.networks if run("ip", "route", "show", str(net))]
     assert not other.status().up
     other.up()
     assert other.status().up
-    assert [machine.running for machine in other.machines()] == [True]
+    assert other.plan == plan
+    assert {m.name: m.running for m in other.machines()} == {"a": True, "stopped": False}
+    assert ssh(machine, "cat /root/note").strip() == "kept"
+    back = other.show("a")
+    assert back
+    assert back.security_group == "open"
+
+
+def test_up_finishes_what_a_power_loss_cut_off(
+    other: Lab, small: Callable[..., MachineSpec]
+) -> None:
+    """A creation that was on file only, and a removal that had begun to erase."""
+    other.create_machines([small("born"), small("dying")])
+    other.lose_power()
+    machines = other.root / other.name / "machines"
+    for name in ("upper", "work", "root", "data.img", "identified"):
+        left = machines / "born" / name
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    dying = machines / "dying" / "machine.json"
+    dying.write_text(dying.read_text().replace('"running"', '"stopped"'))
+    shutil.rmtree(machines / "dying" / "upper")
+    (machines / "a" / ".machine.json.4711").write_text('{"spec": {"na')
+    other.up()
+    running = {machine.name: machine.running for machine in other.machines()}
+    assert running == {"a": True, "born": True, "dying": False}
+    other.remove("dying")
+    assert sorted(path.name for path in machines.glob("[!.]*")) == ["a", "born"]
+
+
+def test_one_machine_that_does_not_start_is_named_and_keeps_no_other_down(
+    other: Lab, small: Callable[..., MachineSpec]
+) -> None:
+    other.create_machine(small("broken"))
+    other.lose_power()
+    machines = other.root / other.name / "machines"
+    (machines / "broken" / "ssh_host_ed25519_key").unlink()
+    (machines / "broken" / "identified").unlink()
+    with pytest.raises(MachinesDown, match=r"^machine broken: .*ssh_host_ed25519_key"):
+        other.up()
+    assert {m.name: m.running for m in other.machines()} == {"a": True, "broken": False}
+    assert other.status().up
+
+
+def test_a_damaged_file_is_named(other: Lab) -> None:
+    record = other.root / other.name / "machines" / "a" / "machine.json"
+    whole = record.read_text()
+    record.write_text(whole[: len(whole) // 2])
+    with pytest.raises(LabError, match=r"machines/a/machine\.json is damaged and cannot be read"):
+        other.machines()
+    record.write_text(whole)
 
 
 def test_destroy_leaves_nothing_at_all(other: Lab) -> None:
