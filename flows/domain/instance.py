@@ -39,7 +39,10 @@ class UnitState(StrEnum):
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of an instance as the records and the provider know it."""
+    """A machine of an instance as the records and the provider know it.
+
+    `user` and `port` are the SSH login; a user other than root becomes root by sudo.
+    """
 
     name: str
     broker: int
@@ -48,6 +51,13 @@ class Machine:
     zone: str
     host_key: str
     data_device: str = "/dev/vdb"
+    user: str = "root"
+    port: int = 22
+
+    @property
+    def known_as(self) -> str:
+        """What SSH calls the host in lists of known keys."""
+        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ def machine_of(row: Row[Any]) -> Machine:
         zone=row.zone,
         host_key=row.host_key,
         data_device=row.data_device,
+        user=row.user,
+        port=row.port,
     )
 
 

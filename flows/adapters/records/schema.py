@@ -23,9 +23,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that these tables need; kept here so that a reader need not import Alembic."""
 
 metadata = MetaData(
@@ -33,6 +34,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -102,6 +104,21 @@ machines = Table(
     Column("host_key", Text, nullable=False),
     Column("data_device", Text, nullable=False),
     Column("gone", UtcDateTime),
+    Column("user", Text, nullable=False, server_default="root"),
+    Column("port", Integer, nullable=False, server_default="22"),
+)
+
+# Own hosts, which outlive instances: an address is taken by one machine of one instance, or waits
+# to be cleaned.
+taken_hosts = Table(
+    "taken_hosts",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("machine", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("taken", UtcDateTime, nullable=False),
+    Column("to_be_cleaned", Boolean, nullable=False),
+    UniqueConstraint("machine"),
 )
 
 operations = Table(
