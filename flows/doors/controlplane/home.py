@@ -50,12 +50,26 @@ def encryption_key(settings: Settings) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """The file holds the text, appears at once as a whole, and only its owner can read it."""
+    """The file holds the text, after a power loss too, and only its owner can read it.
+
+    It appears at once as a whole.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    _flush_directory(path.parent)
+
+
+def _flush_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _kept(path: Path, new: str) -> str:

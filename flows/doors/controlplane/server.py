@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 
 from flows.doors.controlplane.home import encryption_key
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 
 
 def main() -> None:
     """Serves the API, the UI and the services of this home until SIGTERM."""
     settings = load_settings()
     os.environ["PREFECT_SERVER_ENCRYPTION_KEY"] = encryption_key(settings)
+    _break_stale_lock(settings)
     import uvicorn  # noqa: PLC0415
     from prefect.server.api.server import create_app  # noqa: PLC0415 (it reads the environment)
 
@@ -27,6 +28,15 @@ def main() -> None:
         # Longer than clients keep a connection, so that none is closed under a request.
         timeout_keep_alive=60,
     )
+
+
+def _break_stale_lock(settings: Settings) -> None:
+    """No other server of this home lives now, whatever the lock of its leases says.
+
+    Prefect knows the owner by its pid alone: after a power loss that pid is soon another
+    process's, and every schedule with a limit would wait for it for ever.
+    """
+    (settings.home / "prefect" / "concurrency_leases" / "expirations.lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

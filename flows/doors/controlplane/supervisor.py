@@ -1,8 +1,8 @@
 """The process that keeps the others running: `python -m flows.doors.controlplane.supervisor`.
 
-Standard library only, so it stays small. It starts the programs, starts anew what dies (after a
-pause that grows while it keeps dying), adopts what a killed supervisor left running, keeps the
-logs short, and on SIGTERM stops everything in the right order.
+Standard library only, so it stays small. It starts the programs, starts anew what dies or hangs
+(after a pause that grows while it keeps dying), adopts what a killed supervisor left running,
+keeps the logs short, and on SIGTERM stops everything in the right order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from flows.doors.controlplane.programs import SUPERVISOR, Program, log_file, pid
 from flows.settings import Settings, load_settings
 
 LOOK_SECONDS = 0.5
+ASK_SECONDS = 10
+"""How often a process is asked whether it does its work."""
 CALM_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 30
 LOG_BYTES = 10_000_000
@@ -67,9 +68,12 @@ class Watched:
     process: Process | None = None
     deaths: int = 0
     started: float = 0.0
+    asked: float = 0.0
+    well: float = 0.0
 
     def __post_init__(self) -> None:
         self.process = remembered(pid_file(self.settings, self.program.name))
+        self.well = time.monotonic()
         if self.process:
             _say(f"{self.program.name}: adopted process {self.process.pid}")
 
@@ -80,12 +84,14 @@ class Watched:
         if self.process and self.process.alive():
             if now - self.started > CALM_SECONDS:
                 self.deaths = 0
+            if now - self.asked > ASK_SECONDS:
+                self._ask(self.process)
             return
         if self.process:
             self.deaths += 1
             _say(f"{self.program.name}: process {self.process.pid} has ended")
             self.process = None
-        if now >= self.started + self._pause() and self._can_start():
+        if now >= self.started + self._pause() and self.program.may_start():
             self._start()
 
     def stop(self) -> None:
@@ -96,16 +102,22 @@ class Watched:
         stop(self.process, self.program.seconds_to_stop)
         pid_file(self.settings, self.program.name).unlink(missing_ok=True)
 
-    def _can_start(self) -> bool:
-        port = self.program.needs_api_on
-        return port is None or _api_answers(port)
+    def _ask(self, carrier: Process) -> None:
+        """A process that hangs is stopped; the next look starts another one."""
+        if self.program.well():
+            self.well = time.monotonic()
+        self.asked = time.monotonic()
+        silent = self.asked - self.well
+        if silent > self.program.seconds_silent:
+            _say(f"{self.program.name}: process {carrier.pid} does no work for {silent:.0f} s")
+            stop(carrier, self.program.seconds_to_stop)
 
     def _pause(self) -> float:
         """Seconds from the last start to the next: 0, 2, 4, ... up to the longest."""
         return min(2**self.deaths, LONGEST_PAUSE_SECONDS) if self.deaths else 0
 
     def _start(self) -> None:
-        self.started = time.monotonic()
+        self.started = self.well = time.monotonic()
         log = log_file(self.settings, self.program.name)
         self.process = launch(self.program.argv, self.program.environment, log)
         if self.process is None:
@@ -113,16 +125,6 @@ class Watched:
             return
         remember(pid_file(self.settings, self.program.name), self.process)
         _say(f"{self.program.name}: started as process {self.process.pid}")
-
-
-def _api_answers(port: int) -> bool:
-    """A request by hand: an HTTP client would double the size of this process."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-            connection.sendall(b"GET /api/health HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return b" 200 " in connection.recv(64)
-    except OSError:
-        return False
 
 
 def _told_to_stop() -> bool:
