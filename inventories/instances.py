@@ -32,7 +32,7 @@ def inventory(records: Records, secrets: Secrets, directory: Path) -> dict[str, 
         access = _access(row, machines, secrets, directory)
         groups[row.wish.name] = {"hosts": [machine.name for machine in machines]}
         variables |= {
-            machine.name: {**access, "ansible_host": machine.address, "broker": machine.broker}
+            machine.name: {**access, **_login(machine), "broker": machine.broker}
             for machine in machines
         }
     return {**groups, "_meta": {"hostvars": variables}}
@@ -43,13 +43,21 @@ def _access(
 ) -> dict[str, str]:
     key, known = directory / row.id, directory / f"{row.id}.known_hosts"
     _write(key, secrets.get(row.id, "ssh-key") or "")
-    _write(known, "".join(f"{each.address} {each.host_key}\n" for each in machines))
+    _write(known, "".join(f"{each.known_as} {each.host_key}\n" for each in machines))
     options = f"-o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return {
-        "ansible_user": "root",
         "ansible_ssh_private_key_file": str(key),
         "ansible_ssh_common_args": options,
         "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+def _login(machine: Machine) -> dict[str, Any]:
+    return {
+        "ansible_host": machine.address,
+        "ansible_port": machine.port,
+        "ansible_user": machine.user,
+        "ansible_become": machine.user != "root",
     }
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.adapters.ansible import RunnerAnsible
-from flows.adapters.ansible.inventory import inventory_text, secrets_text
+from flows.adapters.ansible.inventory import inventory_text, known_hosts_text, secrets_text
 from flows.adapters.ansible.private import private_directory
 from flows.adapters.ansible.watcher import Watcher
 from flows.adapters.site import Play
@@ -313,7 +314,7 @@ VALUES = st.recursive(
 @given(value=VALUES)
 def test_any_value_reaches_its_host_with_every_text_marked(value: Any) -> None:
     play = Play("book.yml", (MACHINE,), 7, {MACHINE.name: {"given": value}}, {})
-    host = json.loads(inventory_text(play, "ab12cd34", "root", Path("/key")))
+    host = json.loads(inventory_text(play, "ab12cd34", Path("/key")))
     assert _unmarked(host["all"]["hosts"][MACHINE.name]["given"]) == value
 
 
@@ -330,10 +331,9 @@ def _unmarked(value: Any) -> Any:
 
 
 def test_an_inventory_refers_to_secrets_and_holds_none() -> None:
-    text = inventory_text(_play(a="b"), "ab12cd34", "ops", Path("/key"))
+    text = inventory_text(_play(a="b"), "ab12cd34", Path("/key"))
     assert SECRET not in text
     assert "kafka_fleet_secrets[inventory_hostname]['word']" in text
-    assert json.loads(text)["all"]["vars"]["ansible_become"] is True
     assert SECRET in secrets_text(_play())
 
 
@@ -345,3 +345,15 @@ def test_of_a_secret_file_the_content_is_hidden_and_the_path_is_said() -> None:
     data = {"host": MACHINE.name, "task": "Write", "res": result}
     watcher.take({"event": "runner_on_failed", "event_data": data})
     assert watcher.complaint().endswith(": cannot write (hidden) to /etc/private/word")
+
+
+def test_the_login_is_the_machines_own() -> None:
+    guest = replace(OTHER, user="ops", port=2222)
+    play = Play("book.yml", (MACHINE, guest), 7, {}, {})
+    hosts = json.loads(inventory_text(play, "ab12cd34", Path("/key")))["all"]["hosts"]
+    login = ("ansible_user", "ansible_port", "ansible_become")
+    assert [hosts[MACHINE.name][key] for key in login] == ["root", 22, False]
+    assert [hosts[guest.name][key] for key in login] == ["ops", 2222, True]
+    assert known_hosts_text(play.machines) == (
+        "127.0.0.1 ssh-ed25519 AAAA\n[127.0.0.2]:2222 ssh-ed25519 BBBB\n"
+    )

@@ -133,14 +133,12 @@ class Fleet:
     hosts: SshHosts
     said: list[str] = field(default_factory=list)
 
-    def ansible(self, owner: str = OWNER, user: str = "root") -> RunnerAnsible:
-        return RunnerAnsible(
-            owner, self.key_file.read_text, PLAYBOOKS, self.said.append, user, limit=60
-        )
+    def ansible(self, owner: str = OWNER) -> RunnerAnsible:
+        return RunnerAnsible(owner, self.key_file.read_text, PLAYBOOKS, self.said.append, limit=60)
 
-    def play(self, play: Play, owner: str = OWNER, user: str = "root") -> list[int]:
+    def play(self, play: Play, owner: str = OWNER) -> list[int]:
         """The number of changes on each machine."""
-        changed = self.ansible(owner, user).play(play).changed
+        changed = self.ansible(owner).play(play).changed
         return [changed[machine.name] for machine in play.machines]
 
     def shell(self, machine: Machine, command: str) -> str:
@@ -424,7 +422,7 @@ def test_who_is_not_the_pinned_machine_is_not_talked_to(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
     with SshHosts(OWNER, stranger.read_text) as hosts:
         sentence = _refusal(lambda: hosts.observe(first))
-    assert "the instance's SSH key is not accepted for root" in sentence
+    assert "the SSH key is not accepted for root" in sentence
 
 
 @contextmanager
@@ -468,9 +466,9 @@ def test_a_user_with_sudo_is_enough(fleet: Fleet, first: Machine) -> None:
         "useradd --create-home ops; echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops; "
         "cp -r /root/.ssh /home/ops; chown -R ops /home/ops/.ssh",
     )
-    assert fleet.play(_delivery(first, epoch=5, kafka=STUBBORN, port=9093), user="ops") == [0]
-    with SshHosts(OWNER, fleet.key_file.read_text, user="ops") as hosts:
-        assert hosts.observe(first) == fleet.state(first)
+    by_ops = replace(first, user="ops")
+    assert fleet.play(_delivery(by_ops, epoch=5, kafka=STUBBORN, port=9093)) == [0]
+    assert fleet.hosts.observe(by_ops) == fleet.state(first)
     fleet.shell(first, "userdel --remove ops; rm /etc/sudoers.d/ops")
 
 

@@ -14,12 +14,10 @@ SECRETS = "kafka_fleet_secrets"
 """The one extra variable; each host's own secrets are looked up in it."""
 
 
-def inventory_text(play: Play, owner: str, user: str, key: Path) -> str:
+def inventory_text(play: Play, owner: str, key: Path) -> str:
     """The machines with their public variables; secrets appear only as references."""
     hosts = {machine.name: _host(play, machine, owner) for machine in play.machines}
     connection = {
-        "ansible_user": user,
-        "ansible_become": user != "root",
         "ansible_ssh_private_key_file": str(key),
         "ansible_python_interpreter": "/usr/bin/python3",
     }
@@ -33,7 +31,7 @@ def secrets_text(play: Play) -> str:
 
 def known_hosts_text(machines: Sequence[Machine]) -> str:
     """The pinned keys; a machine that shows another one is not talked to."""
-    return "".join(f"{machine.address} {machine.host_key}\n" for machine in machines)
+    return "".join(f"{machine.known_as} {machine.host_key}\n" for machine in machines)
 
 
 def _host(play: Play, machine: Machine, owner: str) -> dict[str, Any]:
@@ -43,6 +41,9 @@ def _host(play: Play, machine: Machine, owner: str) -> dict[str, Any]:
     }
     return {
         "ansible_host": machine.address,
+        "ansible_port": machine.port,
+        "ansible_user": machine.user,
+        "ansible_become": machine.user != "root",
         "host_owner": owner,
         "host_data_device": machine.data_device,
         **{name: _literal(value) for name, value in play.variables.get(machine.name, {}).items()},

@@ -32,14 +32,13 @@ class RunnerAnsible:
     """Plays for the machines of one instance.
 
     `ssh_key` gives the private key's text when it is needed, `say` takes a line for each task and
-    host. A user other than root becomes root by sudo. A play ends within `limit` seconds.
+    host. A machine's user becomes root by sudo. A play ends within `limit` seconds.
     """
 
     owner: str
     ssh_key: Callable[[], str]
     playbooks: Path
     say: Callable[[str], None]
-    user: str = "root"
     limit: int = 900
 
     def play(self, play: Play) -> PlayResult:
@@ -76,7 +75,7 @@ class RunnerAnsible:
 
     def _write_files(self, play: Play, directory: Path) -> None:
         key = directory / "key"
-        inventory = inventory_text(play, self.owner, self.user, key)
+        inventory = inventory_text(play, self.owner, key)
         write_private(key, self.ssh_key().strip() + "\n")
         write_private(directory / "known_hosts", known_hosts_text(play.machines))
         write_private(directory / "machines.json", inventory)

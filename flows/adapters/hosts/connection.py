@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from typing import BinaryIO
@@ -41,11 +42,11 @@ class Answer:
 class Connection:
     """An open connection. It may be used by several threads at once, each with its channel."""
 
-    def __init__(self, machine: Machine, key: str, user: str) -> None:
+    def __init__(self, machine: Machine, key: str) -> None:
         """Connects; Unreachable, or EffectFailed when somebody else answers or we are unknown."""
         self.machine = machine
-        self._sudo = "" if user == "root" else "sudo -n "
-        self._client = _connect(machine, key, user)
+        self._sudo = "" if machine.user == "root" else "sudo -n "
+        self._client = _connect(machine, key)
 
     @property
     def alive(self) -> bool:
@@ -97,18 +98,19 @@ class Connection:
         return Unreachable(f"{self.machine.name} ({self.machine.address}) gave no answer: {words}")
 
 
-def _connect(machine: Machine, key: str, user: str) -> paramiko.SSHClient:
+def _connect(machine: Machine, key: str) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     kind, _, rest = machine.host_key.partition(" ")
     pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split()[0]))
-    client.get_host_keys().add(machine.address, kind, pinned)
+    client.get_host_keys().add(machine.known_as, kind, pinned)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         client.connect(
             machine.address,
-            username=user,
-            pkey=paramiko.Ed25519Key.from_private_key(StringIO(key)),
-            sock=_socket(machine.address),
+            port=machine.port,
+            username=machine.user,
+            pkey=_private_key(key),
+            sock=_socket(machine),
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
             auth_timeout=CONNECT_SECONDS,
@@ -119,14 +121,27 @@ def _connect(machine: Machine, key: str, user: str) -> paramiko.SSHClient:
     except paramiko.BadHostKeyException:
         raise _refused(machine, "another host key than the pinned one is shown there") from None
     except paramiko.AuthenticationException:
-        raise _refused(machine, f"the instance's SSH key is not accepted for {user}") from None
+        raise _refused(machine, f"the SSH key is not accepted for {machine.user}") from None
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Unreachable(f"{machine.name} ({machine.address}) gave no answer: {error}") from None
     return client
 
 
-def _socket(address: str) -> socket.socket:
-    connected = socket.create_connection((address, 22), timeout=CONNECT_SECONDS)
+def _private_key(text: str) -> paramiko.PKey:
+    """The key of an instance is Ed25519; a person's own may be of another kind."""
+    kinds: tuple[type[paramiko.PKey], ...] = (
+        paramiko.Ed25519Key,
+        paramiko.ECDSAKey,
+        paramiko.RSAKey,
+    )
+    for kind in kinds:
+        with suppress(paramiko.SSHException, ValueError):
+            return kind.from_private_key(StringIO(text))
+    raise EffectFailed("the SSH key is none: a private key without a passphrase is needed")
+
+
+def _socket(machine: Machine) -> socket.socket:
+    connected = socket.create_connection((machine.address, machine.port), timeout=CONNECT_SECONDS)
     # Without it each small packet waits for the acknowledgement of the one before: 40 ms.
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER_MS)

@@ -18,10 +18,9 @@ class Connections:
     A machine that was made anew (another generation, address or host key) gets a new connection.
     """
 
-    def __init__(self, key: Callable[[], str], user: str) -> None:
+    def __init__(self, key: Callable[[], str]) -> None:
         """`key` gives the private key's text when a connection is made."""
         self._key = key
-        self._user = user
         self._open: dict[Machine, Connection] = {}
         self._making: dict[Machine, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -56,7 +55,7 @@ class Connections:
             present = self._open.get(machine)
             if present is not None and present.alive:
                 return present, False
-            made = Connection(machine, self._key(), self._user)
+            made = Connection(machine, self._key())
             with self._lock:
                 self._open[machine] = made
             return made, True

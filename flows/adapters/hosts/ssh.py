@@ -30,10 +30,10 @@ class SshHosts:
     EffectFailed at every question. Connections stay open until `close`; any thread may ask.
     """
 
-    def __init__(self, owner: str, ssh_key: Callable[[], str], user: str = "root") -> None:
-        """`owner` is the instance's id; a user other than root needs sudo without a password."""
+    def __init__(self, owner: str, ssh_key: Callable[[], str]) -> None:
+        """`owner` is the id of the instance; users other than root need sudo without a password."""
         self._owner = owner
-        self._connections = Connections(ssh_key, user)
+        self._connections = Connections(ssh_key)
 
     def __enter__(self) -> SshHosts:
         """Closes the connections at the end of a `with`."""
