@@ -21,6 +21,7 @@ STORY = (
     "test_health",
     "test_secrets",
     "test_deletion",
+    "test_demo",
 )
 """The files in the order of the story; what breaks or deletes comes last."""
 

@@ -92,13 +92,13 @@ class Plane:
         return f"kf{self.lab.status().slot}-m-{machine}"
 
 
-def new_plane(home: Path) -> Plane:
-    """A control plane that is not started yet; only its home is there."""
+def new_plane(home: Path, lab: str = "acceptance") -> Plane:
+    """A control plane that is not started yet; only its home is there. Its lab is its own."""
     home.mkdir(parents=True)
     return Plane(
         {
             "FLEET_HOME": str(home),
-            "FLEET_LAB": f"acceptance-{os.getpid()}",
+            "FLEET_LAB": f"{lab}-{os.getpid()}",
             "FLEET_PREFECT_PORT": str(_free_port()),
         }
     )
