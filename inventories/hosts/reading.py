@@ -1,0 +1,204 @@
+"""The YAML file of own machines, checked: whatever is wrong is one sentence.
+
+The value of a key that is not known is never shown: it may be a secret in the wrong place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from inventories.hosts.fields import (
+    FieldRefused,
+    address,
+    device,
+    host_key,
+    name,
+    network,
+    port,
+    size,
+    user,
+)
+from inventories.hosts.model import Host, HostList
+
+_SECRET_WORDS = ("pass", "secret", "token", "credential")
+_LOGIN = ("user", "key_file", "port")
+_FIELDS: Mapping[str, Callable[[object], Any]] = {
+    "name": name,
+    "address": address,
+    "host_key": host_key,
+    "zone": name,
+    "vcpus": size,
+    "memory_gb": size,
+    "data_device": device,
+    "disk_gb": size,
+    "user": user,
+    "key_file": str,
+    "port": port,
+}
+_OPTIONAL = ("zone", "port")
+_WHY = {
+    "host_key": "it pins the machine; the machine itself shows it by "
+    "`cat /etc/ssh/ssh_host_ed25519_key.pub`",
+    "data_device": "a block device for Kafka's data alone; without one a machine cannot be taken",
+}
+_TOP = ("network", "control_address", "ssh", "hosts")
+
+
+class HostsRefused(ValueError):
+    """The file cannot be used; the message says why, in one sentence."""
+
+
+def load_hosts(path: Path) -> HostList:
+    """The machines in a file, their private keys looked for; HostsRefused otherwise."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise HostsRefused(f"{path}: there is no such file; name a list of your machines") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostsRefused(f"{path}: it cannot be read: {error}") from None
+    found = read_hosts(text, source=str(path), beside=path.parent)
+    for host in found.hosts:
+        _check_key_file(host, str(path))
+    return found
+
+
+def read_hosts(text: str, source: str, beside: Path = Path()) -> HostList:
+    """The machines in a text; key files are meant from `beside`; no file is opened."""
+    try:
+        return _hosts_of(_mapping(text), source, beside)
+    except (FieldRefused, _Unclear) as refused:
+        raise HostsRefused(f"{source}: {refused}") from None
+
+
+class _Unclear(ValueError):
+    """The text is no such list."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not the last one."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            line = node.start_mark.line + 1
+            raise _Unclear(f"key {twice}: it stands twice in the mapping of line {line}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    try:
+        found = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise _Unclear(f"line {line}: it is not YAML: {error.problem}") from None
+    if not isinstance(found, Mapping):
+        raise _Unclear(f"a mapping with the keys {', '.join(_TOP)} is accepted")
+    for key in _keys(found):
+        if any(word in key.lower() for word in _SECRET_WORDS):
+            raise _Unclear(f"key {key}: no password or secret is accepted here, SSH keys only")
+    return found
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield str(key)
+            yield from _keys(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _keys(part)
+
+
+def _hosts_of(found: Mapping[str, Any], source: str, beside: Path) -> HostList:
+    _check_known(found, _TOP, "")
+    for key in ("network", "hosts"):
+        if key not in found:
+            raise _Unclear(f"{key}: it is missing")
+    shared = _login_of(found.get("ssh", {}))
+    listed = found["hosts"]
+    if not isinstance(listed, list) or not listed:
+        raise _Unclear("hosts: a list of at least one machine is accepted")
+    hosts = tuple(_host(each, place, shared, beside) for place, each in enumerate(listed, 1))
+    for field in ("name", "address"):
+        _check_once(hosts, field)
+    control = found.get("control_address", "")
+    return HostList(
+        source=source,
+        network=_checked("", "network", network, found["network"]),
+        hosts=hosts,
+        control_address=_checked("", "control_address", address, control) if control else "",
+    )
+
+
+def _login_of(given: object) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise _Unclear(f"ssh: a mapping with {', '.join(_LOGIN)} is accepted")
+    _check_known(given, _LOGIN, "ssh: ")
+    return given
+
+
+def _host(given: object, place: int, shared: Mapping[str, Any], beside: Path) -> Host:
+    if not isinstance(given, Mapping):
+        raise _Unclear(f"host {place}: a mapping with {', '.join(_FIELDS)} is accepted")
+    where = f'host "{given["name"]}": ' if isinstance(given.get("name"), str) else f"host {place}: "
+    _check_known(given, tuple(_FIELDS), where)
+    whole = {**shared, **given}
+    for field in _FIELDS:
+        if field not in whole and field not in _OPTIONAL:
+            why = f"; {_WHY[field]}" if field in _WHY else ""
+            raise _Unclear(f"{where}{field}: it is missing{why}")
+    values = {
+        field: _checked(where, field, check, whole[field])
+        for field, check in _FIELDS.items()
+        if field in whole
+    }
+    key_file = (beside / Path(values.pop("key_file")).expanduser()).absolute()
+    return Host(**values, key_file=key_file)
+
+
+def _checked(where: str, field: str, check: Callable[[object], Any], value: object) -> Any:
+    try:
+        return check(value)
+    except FieldRefused as refused:
+        raise FieldRefused(f"{where}{field} {refused}") from None
+
+
+def _check_known(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise _Unclear(f"{where}there is no key {key}; accepted are {', '.join(known)}")
+
+
+def _check_once(hosts: tuple[Host, ...], field: str) -> None:
+    """Two lines for one machine would let two brokers share it."""
+    first: dict[str, Host] = {}
+    for host in hosts:
+        value = getattr(host, field)
+        other = first.setdefault(value, host)
+        if other is not host:
+            raise _Unclear(
+                f'host "{host.name}": {field} {value} is that of host "{other.name}" as well; '
+                "each machine stands once"
+            )
+
+
+def _check_key_file(host: Host, source: str) -> None:
+    where = f'{source}: host "{host.name}": key_file {host.key_file}'
+    try:
+        mode = host.key_file.stat().st_mode
+        text = host.key_file.read_text(encoding="ascii")
+    except OSError as error:
+        raise HostsRefused(f"{where}: it cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text, mode = "", 0
+    if "PRIVATE KEY-----" not in text:
+        raise HostsRefused(f"{where}: it is no private key; one in OpenSSH's format is accepted")
+    if "ENCRYPTED" in text:
+        raise HostsRefused(f"{where}: it has a passphrase; a key without one is accepted")
+    if mode & 0o077:
+        raise HostsRefused(f"{where}: others may read it; `chmod 600` makes it its owner's alone")
