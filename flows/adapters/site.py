@@ -7,7 +7,7 @@ pass the same contract tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -295,6 +295,20 @@ class Doors:
     """SSH with the key of an instance (its id)."""
     zookeeper: ZooKeeper
     kafka: Kafka
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service as a whole, in the hands of one operation, which keeps nobody away.
+
+    `secrets` are those of the request, in clear.
+    """
+
+    doors: Doors
+    epoch: int
+    caller: Caller
+    stage: Stage
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

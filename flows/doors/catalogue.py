@@ -8,8 +8,9 @@ from flows.domain.errors import Refused
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.procedures.operation import Operation
+from flows.procedures.service import ServiceOperation
 
-AnyOperation = Operation[Any, Any]
+AnyOperation = Operation[Any, Any] | ServiceOperation[Any, Any]
 
 OPERATIONS: tuple[AnyOperation, ...] = (create_instance, delete_instance)
 

@@ -34,6 +34,7 @@ from flows.doors.sweeps import SWEEP, forget_old_sweeps
 from flows.doors.wiring import open_doors
 from flows.monitoring.check_health import sweep
 from flows.procedures.conduct import conduct
+from flows.procedures.service import ServiceOperation, serve
 from flows.settings import Settings, load_settings
 
 Work = Callable[[Mapping[str, Any], Caller, Stage], str]
@@ -62,6 +63,8 @@ def conducted(operation: AnyOperation) -> Work:
 
     def work(raw: Mapping[str, Any], caller: Caller, stage: Stage) -> str:
         doors = open_doors(load_settings(), stage.say)
+        if isinstance(operation, ServiceOperation):
+            return serve(operation, doors, raw, caller, stage).sentence
         return conduct(operation, doors, raw, caller, stage).sentence
 
     return work

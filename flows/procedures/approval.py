@@ -30,7 +30,12 @@ def check_approval(records: Records, row: InstanceRow, approval: Approval, plan:
     approved = approval.approved_plan
     if approved in ("", plan.digest) or _was_begun(records, row, approval):
         return
-    raise Refused(
+    raise not_approved(approved, plan)
+
+
+def not_approved(approved: str, plan: Plan) -> Refused:
+    """The refusal of a plan that is not the approved one."""
+    return Refused(
         f'approved_plan "{approved}": the plan is {plan.digest} now; look at it with plan_only '
         "and approve that one"
     )

@@ -15,8 +15,7 @@ procedure carry the plan out and remembers the end, whatever it was:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -31,7 +30,7 @@ from flows.domain.request import Request
 from flows.procedures.admission import CUT_OFF, check_may_begin
 from flows.procedures.approval import AT_REST, Approval, check_approval
 from flows.procedures.opening import open_site
-from flows.procedures.operation import Operation, Outcome, Subject
+from flows.procedures.operation import Offer, Operation, Outcome, Subject
 from flows.procedures.references import (
     discard_all_references,
     discard_references,
@@ -45,8 +44,8 @@ from flows.procedures.remembering import (
     start_row,
 )
 from flows.procedures.reports import TimedStage, report_page
+from flows.procedures.wording import in_our_words
 from flows.steps.observation import observe
-from flows.steps.step import check_held
 
 R = TypeVar("R", bound=Request)
 P = TypeVar("P", bound=Plan)
@@ -79,10 +78,10 @@ def conduct(
     """The wish in `raw` is fulfilled, or an error says why not and in which state things are."""
     context = (raw, caller, TimedStage(stage, doors.clock))
     try:
-        with _in_our_words():
+        with in_our_words():
             admitted = _admit(operation, doors, context)
     except ServiceError as error:
-        _turn_away(operation, doors, context, error)
+        turn_away(operation, doors, context, error)
         raise
     if isinstance(admitted, Held):
         return _carry_out(operation, admitted)
@@ -106,9 +105,7 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     return Held(site, subject, request, secrets, dict(raw))
 
 
-def _turn_away(
-    operation: Operation[R, P], doors: Doors, context: Context, error: ServiceError
-) -> None:
+def turn_away(operation: Offer[R], doors: Doors, context: Context, error: ServiceError) -> None:
     """A request that never held its instance stands in history and audit, with a page."""
     raw, caller, stage = context
     shown = without_secrets(operation.request, raw)
@@ -118,9 +115,7 @@ def _turn_away(
         discard_references(doors.secrets, operation.request, raw)
 
 
-def read(
-    operation: Operation[R, P], doors: Doors, raw: Mapping[str, Any]
-) -> tuple[R, dict[str, str]]:
+def read(operation: Offer[R], doors: Doors, raw: Mapping[str, Any]) -> tuple[R, dict[str, str]]:
     """The request and its secrets, both checked by every rule that needs no look at the world."""
     request = operation.request.read(raw)
     given = {name: getattr(request, name) for name in request.secret_fields}
@@ -157,7 +152,7 @@ def _only_show(
 
 def _carry_out(operation: Operation[R, P], held: Held[R]) -> Outcome:
     try:
-        with _in_our_words(held.site):
+        with in_our_words(held.site):
             plan = _begin(operation, held)
             if not plan.empty:
                 operation.procedure(held.site, plan)
@@ -165,8 +160,7 @@ def _carry_out(operation: Operation[R, P], held: Held[R]) -> Outcome:
         _report(operation, held, End(OperationStatus.INTERRUPTED, str(lost)))
         raise
     except Refused as refused:
-        if held.subject.is_new:
-            _leave(operation, held, refused)
+        _stand_back(operation, held, refused)
         _end(operation, held, End(OperationStatus.REFUSED, str(refused)))
         discard_references(held.site.secrets, operation.request, held.raw)
         raise
@@ -225,6 +219,15 @@ def _succeeded(operation: Operation[R, P], held: Held[R], plan: P) -> Outcome:
     return Outcome(sentence, not plan.empty, result)
 
 
+def _stand_back(operation: Operation[R, P], held: Held[R], refused: Refused) -> None:
+    """What is refused has changed nothing: an instance that was at rest still is."""
+    before = held.subject.row
+    if held.subject.is_new:
+        _leave(operation, held, refused)
+    elif before.status in AT_REST and _status(held) is operation.statuses.during:
+        _set_status(held, before.status, before.reason)
+
+
 def _leave(operation: Operation[R, P], held: Held[R], error: ServiceError) -> None:
     """The instance, if it ever came to be, has the status in which it is given up."""
     present = _status(held)
@@ -250,22 +253,6 @@ def _set_status(held: Held[R], status: Status, reason: str = "") -> None:
 
 def _discard_all(held: Held[R]) -> None:
     discard_all_references(held.site, held.subject.row.wish.name)
-
-
-@contextmanager
-def _in_our_words(site: Site | None = None) -> Iterator[None]:
-    """Whatever goes wrong has a sentence; who lost the instance has nothing else to say of it."""
-    try:
-        yield
-    except Exception as error:
-        if site is not None:
-            check_held(site)
-        if isinstance(error, ServiceError):
-            raise
-        words = f"an error that nobody expected, {type(error).__name__}: {error}"
-        raise EffectFailed(words) from error
-    if site is not None:
-        check_held(site)
 
 
 def _end(operation: Operation[R, P], held: Held[R], end: End) -> None:

@@ -42,20 +42,18 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Operation(Generic[R, P]):
-    """A request, a plan and a procedure under one stable name."""
+class Offer(Generic[R]):
+    """What doors know of an operation: its names, its form, and the words about its runs.
+
+    `procedure` carries a plan out; whoever makes an offer has checked that the two fit.
+    """
 
     name: str
     title: str
     request: type[R]
-    subject: Callable[[Doors, R], Subject]
-    plan: Callable[[Instance, R], P]
-    procedure: Callable[[Site, P], None]
-    statuses: Statuses
+    procedure: Callable[..., Any]
     traces: TraceNames
     run_words: str
-    give_up: Callable[[Site], Status]
-    begins_in: frozenset[Status] | None = None
 
     @property
     def description(self) -> str:
@@ -65,6 +63,17 @@ class Operation(Generic[R, P]):
     def run_name(self, raw: Mapping[str, Any]) -> str:
         """What a run is called: `create instance demo`."""
         return self.run_words.format_map(_Readable(raw))
+
+
+@dataclass(frozen=True)
+class Operation(Offer[R], Generic[R, P]):
+    """A request, a plan and a procedure under one stable name, for one instance."""
+
+    subject: Callable[[Doors, R], Subject]
+    plan: Callable[[Instance, R], P]
+    statuses: Statuses
+    give_up: Callable[[Site], Status]
+    begins_in: frozenset[Status] | None = None
 
 
 @dataclass(frozen=True)

@@ -93,16 +93,22 @@ _RATINGS = {OperationStatus.SUCCESSFUL: Rating.NORMAL, OperationStatus.REFUSED: 
 
 def remember_end(site: Site, traces: TraceNames, row: InstanceRow, end: End) -> None:
     """The operation is closed and holds nothing; its end stands in the audit."""
-    names = {OperationStatus.SUCCESSFUL: traces.done, OperationStatus.REFUSED: traces.refused}
-    site.records.trace(
-        Trace(
-            name=names.get(end.status, traces.failed),
-            who=site.caller.asked_by,
-            door=site.caller.door,
-            resource=row.wish.name,
-            parameters={"id": row.id},
-            result=end.sentence,
-            rating=_RATINGS.get(end.status, Rating.INCIDENT),
-        )
-    )
+    site.records.trace(trace_of_end(traces, site.caller, (row.wish.name, {"id": row.id}), end))
     site.records.close(site.epoch, end.status, end.sentence, end.result)
+
+
+def trace_of_end(
+    traces: TraceNames, caller: Caller, about: tuple[str, Mapping[str, Any]], end: End
+) -> Trace:
+    """The line of the audit that says how an operation ended; `about` is resource, parameters."""
+    names = {OperationStatus.SUCCESSFUL: traces.done, OperationStatus.REFUSED: traces.refused}
+    resource, parameters = about
+    return Trace(
+        name=names.get(end.status, traces.failed),
+        who=caller.asked_by,
+        door=caller.door,
+        resource=resource,
+        parameters=parameters,
+        result=end.sentence,
+        rating=_RATINGS.get(end.status, Rating.INCIDENT),
+    )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flows.adapters.site import Doors, InstanceRow, Site
+from flows.adapters.site import Doors, InstanceRow, Service, Site
 
-__all__ = ["Doors", "InstanceRow", "Site"]
+__all__ = ["Doors", "InstanceRow", "Service", "Site"]

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from flows.adapters.site import Site
+from flows.adapters.site import Service, Site
 from flows.domain.errors import Superseded
 
 P = ParamSpec("P")
 T = TypeVar("T")
 StepFunction = Callable[Concatenate[Site, P], T]
+ServiceStepFunction = Callable[Concatenate[Service, P], T]
 
 
 def step(title: str) -> Callable[[StepFunction[P, T]], StepFunction[P, T]]:
@@ -31,6 +32,21 @@ def step(title: str) -> Callable[[StepFunction[P, T]], StepFunction[P, T]]:
             check_held(site)
             shown_title = title.format(**bound.arguments)
             return site.stage.step(shown_title, lambda: work(site, *args, **kwargs))
+
+        return shown
+
+    return decorate
+
+
+def service_step(
+    title: str,
+) -> Callable[[ServiceStepFunction[P, T]], ServiceStepFunction[P, T]]:
+    """Makes a function a step of an operation on the service, which holds no instance."""
+
+    def decorate(work: ServiceStepFunction[P, T]) -> ServiceStepFunction[P, T]:
+        @wraps(work)
+        def shown(service: Service, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return service.stage.step(title, lambda: work(service, *args, **kwargs))
 
         return shown
 

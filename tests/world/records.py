@@ -118,7 +118,7 @@ class FakeRecords(Fake):
     def holds(self, epoch: int) -> bool:
         """Whether the operation is the running one."""
         row = self.operations.get(epoch)
-        return row is not None and row.status is OperationStatus.RUNNING
+        return row is not None and row.held and row.status is OperationStatus.RUNNING
 
     def holder(self, instance_id: str) -> OperationRow | None:
         """The living operation of an instance."""
@@ -130,7 +130,7 @@ class FakeRecords(Fake):
         self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
     ) -> None:
         """The operation ended; one that lost its instance cannot."""
-        if not self.holds(epoch):
+        if epoch not in {row.epoch for row in self._running_at_all()}:
             raise Superseded(f"operation {epoch}: it does not run any more")
         self._end(epoch, status, reason, result)
 
@@ -160,10 +160,13 @@ class FakeRecords(Fake):
     def _running(self, instance_id: str | None, name: str | None) -> list[OperationRow]:
         return [
             row
-            for row in self.operations.values()
-            if row.status is OperationStatus.RUNNING
-            and (row.instance_id == instance_id or row.instance_name == name)
+            for row in self._running_at_all()
+            if row.held and (row.instance_id == instance_id or row.instance_name == name)
         ]
+
+    def _running_at_all(self) -> list[OperationRow]:
+        rows = self.operations.values()
+        return [row for row in rows if row.status is OperationStatus.RUNNING]
 
     def _as_it_stands(self, row: OperationRow) -> OperationRow:
         gone = row.status is OperationStatus.RUNNING and not self._alive(row.caller.run)

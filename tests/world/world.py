@@ -13,6 +13,7 @@ from flows.domain.operations import Caller, Door, Run
 from flows.monitoring.check_health import sweep
 from flows.procedures.conduct import conduct
 from flows.procedures.operation import Operation, Outcome
+from flows.procedures.service import ServiceOperation, serve
 from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
@@ -98,6 +99,18 @@ class World:
         finally:
             self.processes.dead.add(run.id)
 
+    def serve(
+        self, operation: ServiceOperation[Any, Any], wish: Mapping[str, Any], who: str = "ada"
+    ) -> Outcome:
+        """The operation on the service is served by a run of its own; it is gone afterwards."""
+        self._runs += 1
+        run = self.processes.here(f"run-{self._runs}", f"link-{self._runs}")
+        self.stage = PlainStage()
+        try:
+            return serve(operation, self.doors(), wish, Caller(who, Door.PYTHON, run), self.stage)
+        finally:
+            self.processes.dead.add(run.id)
+
     def sweep(self) -> str:
         """The health sweep of this minute."""
         return sweep(self.doors())
@@ -105,7 +118,7 @@ class World:
     def check(self) -> None:
         """What must hold after every effect."""
         running = [row for row in self.records.operations.values() if not row.finished]
-        held = [row.instance_id for row in running if row.epoch and row.status == "running"]
+        held = [row.instance_id for row in running if row.held and row.status == "running"]
         assert len(held) == len(set(held)), "two operations hold one instance"
         names = [row.wish.name for row in self.records.living()]
         assert len(names) == len(set(names)), "two living instances have one name"
