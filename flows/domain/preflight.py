@@ -12,6 +12,8 @@ from flows.domain.listeners import (
 )
 from flows.domain.machines import HostFacts
 
+SYSTEMS = ("Debian 12", "Debian 11", "Ubuntu 22.04")
+OUR_DISK = "xfs kafka-fleet"
 MAX_CLOCK_OFFSET_SECONDS = 5.0
 JAVA_RELEASES = ("11", "17")
 OUR_PORTS = (
@@ -27,6 +29,7 @@ class HostNeed:
     owner: str
     memory_mb: int
     disk_gb: int
+    vcpus: int = 0
 
 
 def shortcomings(facts: HostFacts, need: HostNeed) -> tuple[str, ...]:
@@ -38,7 +41,9 @@ def shortcomings(facts: HostFacts, need: HostNeed) -> tuple[str, ...]:
     found = (
         *_ownership(facts, need),
         *_size(facts, need),
+        *_data_disk(facts),
         *_software(facts),
+        *_surroundings(facts),
         *(() if ours else _ports(facts.listening)),
     )
     return tuple(found)
@@ -54,6 +59,8 @@ def _ownership(facts: HostFacts, need: HostNeed) -> list[str]:
 
 def _size(facts: HostFacts, need: HostNeed) -> list[str]:
     found = []
+    if facts.vcpus < need.vcpus:
+        found.append(f"it has {facts.vcpus} vCPUs, {need.vcpus} are needed")
     if facts.memory_mb < need.memory_mb * 0.9:
         found.append(f"it has {facts.memory_mb} MB of memory, {need.memory_mb} MB are needed")
     if facts.disk_gb < need.disk_gb * 0.9:
@@ -61,13 +68,34 @@ def _size(facts: HostFacts, need: HostNeed) -> list[str]:
     return found
 
 
+def _data_disk(facts: HostFacts) -> list[str]:
+    """A host without our marker is not ours, so neither is what its disk holds."""
+    if not facts.data_disk or (facts.owner and facts.data_disk == OUR_DISK):
+        return []
+    rule = "only a blank disk is accepted (`wipefs --all` blanks it)"
+    if facts.data_disk == OUR_DISK:
+        return [f"its data disk holds the data of an instance that is gone; {rule}"]
+    return [f"its data disk holds {facts.data_disk}; {rule}"]
+
+
 def _software(facts: HostFacts) -> list[str]:
     found = []
+    if facts.system.lower() not in [system.lower() for system in SYSTEMS]:
+        found.append(f"it runs {facts.system}; accepted are {', '.join(SYSTEMS)}")
     if facts.java.split(".")[0] not in JAVA_RELEASES:
         has = f"Java {facts.java}" if facts.java else "no Java"
-        found.append(f"it has {has}; OpenJDK {' or '.join(JAVA_RELEASES)} is needed")
+        needed = f"OpenJDK {' or '.join(JAVA_RELEASES)} is needed"
+        found.append(f"it has {has}; {needed} (apt-get install openjdk-17-jre-headless)")
     if not facts.python:
         found.append("it has no Python 3")
+    if facts.missing_packages:
+        names = " ".join(facts.missing_packages)
+        found.append(f"it lacks Debian packages that are needed (apt-get install {names})")
+    return found
+
+
+def _surroundings(facts: HostFacts) -> list[str]:
+    found = []
     if abs(facts.clock_offset_seconds) > MAX_CLOCK_OFFSET_SECONDS:
         offset = f"{facts.clock_offset_seconds:+.1f} s"
         found.append(f"its clock is {offset} off, at most {MAX_CLOCK_OFFSET_SECONDS:.0f} s allowed")

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from flows.domain.machines import HostFacts
-from flows.domain.preflight import OUR_PORTS, HostNeed, shortcomings
+from flows.domain.preflight import OUR_PORTS, SYSTEMS, HostNeed, shortcomings
 
-NEED = HostNeed(owner="k7m2p9qa", memory_mb=4_096, disk_gb=100)
+NEED = HostNeed(owner="k7m2p9qa", memory_mb=4_096, disk_gb=100, vcpus=2)
+JAVA = "OpenJDK 11 or 17 is needed (apt-get install openjdk-17-jre-headless)"
+BLANK = "only a blank disk is accepted (`wipefs --all` blanks it)"
 FIT = HostFacts(
     system="debian 12",
     python="3.11.2",
@@ -22,6 +24,7 @@ FIT = HostFacts(
     resolves_itself=True,
     owner=None,
     foreign_kafka=False,
+    vcpus=2,
 )
 
 
@@ -41,9 +44,20 @@ def test_a_fit_host_has_no_shortcoming() -> None:
         ({"foreign_kafka": True}, "another Kafka is installed or running there"),
         ({"memory_mb": 3_686}, "it has 3686 MB of memory, 4096 MB are needed"),
         ({"disk_gb": 89}, "its data disk has 89 GB, 100 GB are needed"),
-        ({"java": ""}, "it has no Java; OpenJDK 11 or 17 is needed"),
-        ({"java": "1.8.0_392"}, "it has Java 1.8.0_392; OpenJDK 11 or 17 is needed"),
-        ({"java": "21.0.2"}, "it has Java 21.0.2; OpenJDK 11 or 17 is needed"),
+        ({"java": ""}, f"it has no Java; {JAVA}"),
+        ({"java": "1.8.0_392"}, f"it has Java 1.8.0_392; {JAVA}"),
+        ({"java": "21.0.2"}, f"it has Java 21.0.2; {JAVA}"),
+        ({"system": "ubuntu 24.04"}, "it runs ubuntu 24.04; accepted are " + ", ".join(SYSTEMS)),
+        ({"vcpus": 1}, "it has 1 vCPUs, 2 are needed"),
+        ({"data_disk": "ext4"}, f"its data disk holds ext4; {BLANK}"),
+        (
+            {"data_disk": "xfs kafka-fleet"},
+            f"its data disk holds the data of an instance that is gone; {BLANK}",
+        ),
+        (
+            {"missing_packages": ("nftables", "xfsprogs")},
+            "it lacks Debian packages that are needed (apt-get install nftables xfsprogs)",
+        ),
         ({"python": ""}, "it has no Python 3"),
         (
             {"clock_offset_seconds": -7.24},
@@ -69,7 +83,13 @@ def test_a_little_less_than_nominal_is_normal() -> None:
 
 def test_a_host_that_is_already_ours_may_listen_on_our_ports() -> None:
     """An interrupted creation goes on."""
-    assert found(owner="k7m2p9qa", listening=OUR_PORTS, foreign_kafka=True) == ()
+    ours = {"owner": "k7m2p9qa", "data_disk": "xfs kafka-fleet"}
+    assert found(**ours, listening=OUR_PORTS, foreign_kafka=True) == ()
+
+
+@pytest.mark.parametrize("system", ["debian 12", "debian 11", "ubuntu 22.04"])
+def test_systems_are_supported_by_name(system: str) -> None:
+    assert found(system=system) == ()
 
 
 def test_every_port_that_we_need_is_asked_for() -> None:

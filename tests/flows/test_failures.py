@@ -79,7 +79,8 @@ FAILURES: list[tuple[str, Any, type[ServiceError], str]] = [
         lose_java,
         EffectFailed,
         "preflight: t0000001-2-1: it has 1 MB of memory, 4096 MB are needed; "
-        "t0000001-2-1: it has no Java; OpenJDK 11 or 17 is needed",
+        "t0000001-2-1: it has no Java; OpenJDK 11 or 17 is needed "
+        "(apt-get install openjdk-17-jre-headless)",
     ),
     (
         "wait until ZooKeeper's ensemble serves",

@@ -46,6 +46,9 @@ def host_facts(told: Mapping[str, Any], asked: float, answered: float) -> HostFa
         owner=told["owner"],
         foreign_kafka=told["foreign_kafka"],
         foreign_drops=dropped_ports(told["firewall"], OUR_PORTS),
+        vcpus=told["vcpus"],
+        data_disk=told["data_disk"],
+        missing_packages=tuple(told["missing_packages"]),
     )
 
 

@@ -16,6 +16,8 @@ DISTRIBUTIONS = "/opt/kafka"
 USER = "kafka"
 SERVERS = (b"kafka.Kafka", b"org.apache.zookeeper.server.quorum.QuorumPeerMain")
 OUR_UNITS = ("kafka.service", "zookeeper.service")
+PACKAGES = {"nft": "nftables", "mkfs.xfs": "xfsprogs"}
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def facts(device: str) -> dict[str, Any]:
@@ -28,7 +30,10 @@ def facts(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "java": _java(),
         "memory_mb": _memory_mb(),
+        "vcpus": os.cpu_count() or 0,
         "disk_bytes": _device_bytes(device),
+        "data_disk": _device_content(device),
+        "missing_packages": _missing_packages(),
         "listening": _listening(),
         "resolves_itself": _resolves_itself(),
         "owner": owner,
@@ -80,6 +85,26 @@ def _device_bytes(device: str) -> int:
         return os.lseek(descriptor, 0, os.SEEK_END)
     finally:
         os.close(descriptor)
+
+
+def _device_content(device: str) -> str:
+    """What the device holds, as `type label`; empty when it is blank or no such device."""
+    if _device_bytes(device) == 0:
+        return ""
+    argv = ["blkid", "--probe", "--output", "export", device]
+    path = {"PATH": SYSTEM_PATH}
+    told = subprocess.run(
+        argv, capture_output=True, text=True, timeout=30, check=False, env=path
+    ).stdout
+    pairs = dict(line.split("=", 1) for line in told.splitlines())
+    kind = pairs.get("TYPE") or pairs.get("PTTYPE", "")
+    return f"{kind} {pairs.get('LABEL', '')}".strip()
+
+
+def _missing_packages() -> list[str]:
+    return [
+        package for tool, package in PACKAGES.items() if not shutil.which(tool, path=SYSTEM_PATH)
+    ]
 
 
 def _listening() -> list[int]:
@@ -135,7 +160,7 @@ def _user_exists() -> bool:
 
 def _firewall() -> str:
     """All rules of nftables as its JSON; empty when it is not installed."""
-    if shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+    if shutil.which("nft", path=SYSTEM_PATH) is None:
         return ""
     argv = ["/usr/sbin/nft", "--json", "list", "ruleset"]
     return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout
