@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flows.adapters.stage import Stage
-from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip, ZNode
+from flows.domain.cluster import (
+    Cluster,
+    ClusterState,
+    NewTopic,
+    Permission,
+    RoundTrip,
+    ZNode,
+)
 from flows.domain.instance import HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
@@ -151,11 +158,19 @@ class ZooKeeper(Protocol):
         """Broker id -> generation (czxid) of its registration."""
         ...
 
+    def state(self, instance: Instance) -> ClusterState:
+        """Registrations, controller, partitions and moves as they are kept there."""
+        ...
+
 
 class Kafka(Protocol):
     """One cluster, as its super user through CONTROL, and as a client through PRIVATE."""
 
     def cluster(self, instance: Instance) -> Cluster: ...
+    def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
+        """What this one broker tells clients; EffectFailed when it does not answer."""
+        ...
+
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; True when it had to be made."""
         ...

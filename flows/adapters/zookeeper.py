@@ -30,7 +30,7 @@ from kazoo.exceptions import (
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.security import ACL, Id
 
-from flows.domain.cluster import ZNode
+from flows.domain.cluster import ClusterState, Partition, ZNode
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ZOOKEEPER_CLIENT_PORT
@@ -119,15 +119,17 @@ class KazooZooKeeper:
         """
         parent = f"{instance.chroot}/brokers/ids"
         with self._session(instance) as session:
-            found = {int(name): session.created(f"{parent}/{name}")
-                     for name in session.children(parent)}  # fmt: skip
-        return {broker: czxid for broker, czxid in sorted(found.items()) if czxid is not None}
+            return _registrations(session, instance.chroot)
 
     def controller(self, instance: Instance) -> int | None:
         """The broker id of the controller, or None when there is none just now."""
         with self._session(instance) as session:
-            node = session.get(f"{instance.chroot}/controller")
-        return None if node is None else int(json.loads(node.data)["brokerid"])
+            return _controller(session, instance.chroot)
+
+    def state(self, instance: Instance) -> ClusterState:
+        """Registrations, controller, partitions and moves, all read within one session."""
+        with self._session(instance) as session:
+            return cluster_state(session, instance.chroot)
 
     @contextmanager
     def _session(self, instance: Instance) -> Iterator[_Session]:
@@ -197,6 +199,20 @@ class _Session:
     def put(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
         """The node has this content and this owner; True when one of them had to be written."""
         node = self.get(path)
+    def get_all(self, paths: Sequence[str]) -> list[bytes | None]:
+        """The content of each node, asked for all at once; None where there is none."""
+        asked = [self._client.get_async(path) for path in paths]
+        return [self._content(path, answer) for path, answer in zip(paths, asked, strict=True)]
+
+    def _content(self, path: str, asked: Any) -> bytes | None:
+        try:
+            return asked.get(timeout=self._limit)[0] or b""
+        except NoNodeError:
+            return None
+        except ConnectionLoss:
+            found = self.get(path)
+            return found.data if found else None
+
         if node is None and self._create(path, data, acl):
             return True
         changed = node is None or not _same(node.data, data)
@@ -274,6 +290,83 @@ def _as_effect(instance: Instance, limit: float) -> Iterator[None]:
     try:
         yield
     except KazooTimeoutError:
+def _registrations(session: _Session, chroot: str) -> dict[int, int]:
+    parent = f"{chroot}/brokers/ids"
+    found = {int(name): session.created(f"{parent}/{name}") for name in session.children(parent)}
+    return {broker: czxid for broker, czxid in sorted(found.items()) if czxid is not None}
+
+
+def _controller(session: _Session, chroot: str) -> int | None:
+    node = session.get(f"{chroot}/controller")
+    return None if node is None else int(json.loads(node.data)["brokerid"])
+
+
+def cluster_state(session: _Session, chroot: str) -> ClusterState:
+    """What brokers and controller have written there.
+
+    A topic that is being made or deleted meanwhile is left out.
+    """
+    topics = sorted(session.children(f"{chroot}/brokers/topics"))
+    placed = dict(zip(topics, _documents(session, chroot, topics), strict=True))
+    places = [
+        (topic, int(number), tuple(replicas))
+        for topic, document in placed.items()
+        for number, replicas in document.get("partitions", {}).items()
+    ]
+    paths = [f"{chroot}/brokers/topics/{t}/partitions/{n}/state" for t, n, _ in places]
+    states = session.get_all(paths)
+    return ClusterState(
+        registrations=_registrations(session, chroot),
+        controller=_controller(session, chroot),
+        partitions=tuple(
+            _partition(place, json.loads(state))
+            for place, state in sorted(zip(places, states, strict=True))
+            if state
+        ),
+        reassigning=_reassigning(session, chroot, placed),
+        topic_configs=_configs(session, f"{chroot}/config/topics"),
+        broker_configs=_configs(session, f"{chroot}/config/brokers"),
+    )
+
+
+def _configs(session: _Session, parent: str) -> dict[str, dict[str, str]]:
+    names = sorted(session.children(parent))
+    contents = session.get_all([f"{parent}/{name}" for name in names])
+    documents = {
+        name: json.loads(content or b"{}") for name, content in zip(names, contents, strict=True)
+    }
+    return {name: dict(document.get("config", {})) for name, document in documents.items()}
+
+
+def _documents(
+    session: _Session, chroot: str, topics: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
+    for content in session.get_all([f"{chroot}/brokers/topics/{topic}" for topic in topics]):
+        yield json.loads(content) if content else {}
+
+
+def _partition(place: tuple[str, int, tuple[int, ...]], state: Mapping[str, Any]) -> Partition:
+    topic, number, replicas = place
+    leader = int(state["leader"])
+    return Partition(topic, number, None if leader < 0 else leader, replicas, tuple(state["isr"]))
+
+
+def _reassigning(
+    session: _Session, chroot: str, placed: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Moves are noted beside their topic from 2.4 on, and in one node for all before."""
+    node = session.get(f"{chroot}/admin/reassign_partitions")
+    older = json.loads(node.data).get("partitions", []) if node and node.data else []
+    newer = [
+        f"{topic}-{number}"
+        for topic, document in placed.items()
+        for kind in ("adding_replicas", "removing_replicas")
+        for number, moved in document.get(kind, {}).items()
+        if moved
+    ]
+    return tuple(sorted({*newer, *(f"{one['topic']}-{one['partition']}" for one in older)}))
+
+
         raise _failed(instance, f"no answer within {limit:g} s") from None
     except (AuthFailedError, ConnectionClosedError, SessionClosedRequireSaslError):
         raise _failed(instance, "it refused the product's login and closed the session") from None

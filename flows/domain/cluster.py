@@ -19,6 +19,11 @@ class Partition:
     in_sync: tuple[int, ...]
 
     @property
+    def name(self) -> str:
+        """`topic-number`, as Kafka calls it."""
+        return f"{self.topic}-{self.number}"
+
+    @property
     def preferred_leader(self) -> int:
         """The first replica."""
         return self.replicas[0]
@@ -46,6 +51,37 @@ class Cluster:
     def user_topics(self) -> tuple[str, ...]:
         """Topics that are not Kafka's or the product's own (a leading `__`)."""
         return tuple(topic for topic in self.topics if not topic.startswith("__"))
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A cluster as ZooKeeper holds it: the truth that metadata follows some moments later.
+
+    `registrations` is broker -> czxid of its registration; `reassigning` names partitions whose
+    replicas are being moved; `topic_configs` and `broker_configs` are what was set at run time,
+    by topic and by broker id or `<default>`.
+    """
+
+    registrations: Mapping[int, int] = field(default_factory=dict)
+    controller: int | None = None
+    partitions: tuple[Partition, ...] = ()
+    reassigning: tuple[str, ...] = ()
+    topic_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    broker_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def setting(self, partition: Partition, key: str, otherwise: str) -> str:
+        """What holds for a partition: its topic's value, its leader's, everybody's, or the last."""
+        leader = str(partition.leader or partition.preferred_leader)
+        layers = (
+            self.topic_configs.get(partition.topic, {}),
+            self.broker_configs.get(leader, {}),
+            self.broker_configs.get("<default>", {}),
+        )
+        return next((layer[key] for layer in layers if key in layer), otherwise)
+
+    def min_in_sync(self, partition: Partition) -> int:
+        """How many replicas must be in sync for a write with acks=all."""
+        return int(self.setting(partition, "min.insync.replicas", "1"))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import Request, read_secret_reference, split_list
 from flows.domain.room import check_room
 from flows.domain.tags import parse_tags
-from flows.domain.versions import VERSIONS, VersionName
-from flows.domain.wish import CapacityPolicy, DiskType, Wish
+from flows.domain.versions import ListenerLimit, VersionName
+from flows.domain.wish import GENERATIONS, CapacityPolicy, DiskType, Wish
 
 SecretReference = Annotated[str | None, BeforeValidator(read_secret_reference)]
 AddressList = Annotated[tuple[str, ...], BeforeValidator(split_list)]
@@ -277,7 +277,7 @@ def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
     return tuple(
         field
         for field in Wish.model_fields
-        if field != "start_generation" and getattr(asked, field) != getattr(present, field)
+        if field not in (*GENERATIONS, "users", "last_sessions") and getattr(asked, field) != getattr(present, field)
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from flows.domain.cluster import Cluster, Partition
+from flows.domain.cluster import Cluster, ClusterState, Partition
 from flows.domain.instance import ENSEMBLE
 
 
@@ -29,7 +29,7 @@ def unknown_to_metadata(expected: Iterable[int], cluster: Cluster) -> str | None
     )
 
 
-def out_of_sync(cluster: Cluster) -> str | None:
+def out_of_sync(cluster: Cluster | ClusterState) -> str | None:
     """Whether every partition has a leader and all its replicas in sync."""
     leaderless = [part for part in cluster.partitions if part.leader is None]
     if leaderless:
@@ -40,8 +40,135 @@ def out_of_sync(cluster: Cluster) -> str | None:
     return None
 
 
+def quorum_at_risk(serving: Collection[int]) -> str | None:
+    """Whether ZooKeeper keeps its majority when one more of its nodes goes."""
+    if len(serving) - 1 > ENSEMBLE // 2:
+        return None
+    return quorum_missing(serving)
+
+
+def quorum_lost(serving: Collection[int]) -> str | None:
+    """Whether ZooKeeper has a majority; brokers alone may restart as long as it has."""
+    return None if len(serving) > ENSEMBLE // 2 else quorum_missing(serving)
+
+
+def reassignment_running(state: ClusterState) -> str | None:
+    """Whether replicas are being moved: a restart in between would slow that down for hours."""
+    if not state.reassigning:
+        return None
+    return f"a reassignment is running, of {_listed(state.reassigning)}"
+
+
+def others_out_of_sync(broker: int, state: ClusterState) -> str | None:
+    """Whether every partition has a leader and, but for this broker, all its replicas in sync.
+
+    A broker that lags itself may stop: it is missed already.
+    """
+    leaderless = [part for part in state.partitions if _is_offline(part, broker)]
+    if leaderless:
+        return f"without a leader: {_partitions(leaderless)}"
+    behind = [part for part in state.partitions if _missing(part) - {broker}]
+    if behind:
+        return f"under-replicated: {_partitions(behind)}"
+    return None
+
+
+def would_lose(broker: int, state: ClusterState) -> tuple[Partition, ...]:
+    """Partitions that lose their last replica, or acks=all, while the broker is away."""
+    return tuple(
+        part
+        for part in state.partitions
+        if broker in part.in_sync and len(part.in_sync) - 1 < max(1, state.min_in_sync(part))
+    )
+
+
+def too_few_left(broker: int, state: ClusterState) -> str | None:
+    """Whether every partition keeps enough replicas in sync when the broker goes."""
+    lost = would_lose(broker, state)
+    return f"too few replicas would be left in sync of {_partitions(lost)}" if lost else None
+
+
+def absent_from(broker: int, state: ClusterState) -> tuple[Partition, ...]:
+    """Partitions with a replica on the broker that is not in sync."""
+    return tuple(part for part in state.partitions if broker in _missing(part))
+
+
+def not_back(broker: int, before: int | None, state: ClusterState) -> str | None:
+    """Whether the broker has registered anew and is in every in-sync set."""
+    present = state.registrations.get(broker)
+    if present is None:
+        return f"broker {broker} has not registered itself"
+    if present == before:
+        return f"broker {broker} is still listed by its old registration"
+    behind = absent_from(broker, state)
+    return f"broker {broker} is not in sync yet: {_partitions(behind)}" if behind else None
+
+
+def unknown_to_broker(broker: int, seen: Cluster, state: ClusterState) -> str | None:
+    """Whether a broker's own metadata holds every broker and partition that there is.
+
+    A client that asks a broker which knows nothing yet believes that its topics are gone.
+    """
+    missing = unknown_to_metadata(state.registrations, seen)
+    if missing:
+        return f"broker {broker}: {missing}"
+    known = {part.name for part in seen.partitions}
+    unknown = [part for part in state.partitions if part.name not in known]
+    return f"broker {broker} does not know {_partitions(unknown)}" if unknown else None
+
+
+def preferred_of(broker: int, state: ClusterState) -> tuple[Partition, ...]:
+    """Partitions that the broker should lead, could lead, and does not."""
+    return tuple(
+        part
+        for part in state.partitions
+        if part.preferred_leader == broker and part.leader != broker and broker in part.in_sync
+    )
+
+
+def not_leading(broker: int, state: ClusterState) -> str | None:
+    """Whether the broker leads what it should."""
+    waiting = [
+        part
+        for part in state.partitions
+        if part.preferred_leader == broker and part.leader != broker
+    ]
+    return f"broker {broker} does not lead yet: {_partitions(waiting)}" if waiting else None
+
+
+def still_needed(broker: int, state: ClusterState) -> str | None:
+    """Whether the broker leads something or counts as in sync, so that its end would be felt."""
+    found = [part for part in state.partitions if broker in part.in_sync and len(part.in_sync) > 1]
+    led = [part for part in found if part.leader == broker]
+    if led:
+        return f"broker {broker} still leads {_partitions(led)}"
+    return f"broker {broker} is still in sync: {_partitions(found)}" if found else None
+
+
+def _is_offline(partition: Partition, broker: int) -> bool:
+    # What only the broker itself could lead comes back with it.
+    return partition.leader is None and partition.in_sync != (broker,)
+
+
+def _missing(partition: Partition) -> set[int]:
+    return set(partition.replicas) - set(partition.in_sync)
+
+
+NAMED_AT_MOST = 5
+
+
+def _partitions(found: Sequence[Partition]) -> str:
+    return _listed([part.name for part in found])
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED_AT_MOST])
+    more = len(names) - NAMED_AT_MOST
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _named(partition: Partition) -> str:
-    return f"{partition.topic}-{partition.number}"
+    return partition.name
 
 
 def _sentence(words: str, missing: list[int]) -> str | None:

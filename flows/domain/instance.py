@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from flows.domain.cluster import ClusterState
 from flows.domain.listeners import Listener, ListenerName, creation_listeners
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
@@ -102,11 +103,14 @@ class Instance:
     wish: Wish
     status: Status
     revision: int = 1
+    settled_wish: Wish | None = None
+    """The wish as the last operation that succeeded left it; None before there was one."""
     brokers: tuple[Broker, ...] = ()
     controller: int | None = None
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
+    cluster: ClusterState | None = None
 
     @property
     def name(self) -> str:
@@ -137,6 +141,15 @@ class Instance:
     def chroot(self) -> str:
         """The instance's own root in ZooKeeper."""
         return f"/{self.id}"
+
+    @property
+    def change_is_open(self) -> bool:
+        """Whether the wish was changed and no operation has come to its end since."""
+        return self.settled_wish is not None and self.settled_wish != self.wish
+
+    def broker(self, number: int) -> Broker:
+        """The broker of that id."""
+        return next(broker for broker in self.brokers if broker.id == number)
 
     def listeners(self, broker: Broker) -> tuple[Listener, ...]:
         """The listeners of a broker as they are wished."""

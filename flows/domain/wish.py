@@ -26,6 +26,23 @@ class CapacityPolicy(StrEnum):
 
 class Wish(BaseModel):
     """The wished state of an instance; a change makes a new revision of it."""
+GENERATIONS = frozenset({"start_generation", "broker_generations"})
+"""Fields that count restarts; nobody asks for them by name."""
+
+
+class User(BaseModel):
+    """A user of an instance: `password` counts the passwords that the user was ever given.
+
+    `sessions` is a number too: when it changes, every connection that the user had is at its end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    password: int = 1
+    sessions: int = 0
+
+
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,6 +76,25 @@ class Wish(BaseModel):
         return FLAVORS[self.flavor]
 
     @property
+    broker_generations: tuple[tuple[int, int], ...] = ()
+    """Brokers that were asked to start again on their own -> their generation."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_user_is_a_user(cls, values: Any) -> Any:
+        """A wish that names no users has the first one, as every wish once did."""
+        if isinstance(values, Mapping) and values.get("first_user") and not values.get("users"):
+            return {**values, "users": (User(name=values["first_user"]),)}
+        return values
+
+    @property
+    def user_names(self) -> tuple[str, ...]:
+        """All users, the first one first."""
+        return tuple(user.name for user in self.users)
+
+    def user(self, name: str) -> User | None:
+        """The user of that name."""
+        return next((user for user in self.users if user.name == name), None)
     def release(self) -> Version:
         """The Kafka release and what only it needs."""
         return VERSIONS[self.version]
@@ -74,3 +110,7 @@ class Wish(BaseModel):
     def partition_limit(self) -> int:
         """Partitions that the whole instance may have."""
         return self.flavor_row.partitions * self.brokers
+    def generation_of(self, broker: int) -> int:
+        """The generation for which a broker is to be started; one below it has to restart."""
+        return max(self.start_generation, dict(self.broker_generations).get(broker, 0))
+

@@ -10,7 +10,8 @@ from flows.adapters.records.picture import picture
 from flows.adapters.site import Records
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
-from flows.domain.wish import Wish
+from flows.domain.wish import GENERATIONS, Wish
+from flows.queries.interruption import interruption
 from flows.queries.lookup import living
 
 NOT_YET = "recorded, not yet enforced"
@@ -126,7 +127,7 @@ def notes(wish: Wish) -> dict[str, str]:
 
 
 def _parameters(wish: Wish) -> dict[str, Any]:
-    told = wish.model_dump(mode="json", exclude={"start_generation"})
+    told = wish.model_dump(mode="json", exclude=set(GENERATIONS))
     return {**told, "tags": dict(wish.tags)}
 
 

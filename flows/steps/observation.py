@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flows.adapters.records.picture import picture
-from flows.adapters.site import Doors, InstanceRow, Site
+from flows.adapters.site import Doors, InstanceRow, Records, Site
+from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import (
     Broker,
@@ -17,6 +18,7 @@ from flows.domain.instance import (
     zone_of,
 )
 from flows.domain.machines import MachineOrder
+from flows.domain.operations import OperationStatus
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 from flows.steps.hosts import on_each
@@ -27,17 +29,45 @@ def observe(site: Site, row: InstanceRow) -> Instance:
     instance = remembered(site, row)
     machines = [broker.machine for broker in instance.brokers if broker.machine is not None]
     states = dict(zip(machines, on_each(site.hosts.observe, machines), strict=True))
-    registered = _registered(site, instance) if machines else frozenset()
-    brokers = tuple(_seen(broker, states, registered) for broker in instance.brokers)
-    return replace(instance, brokers=brokers)
+    cluster = cluster_state(site, instance) if machines else None
+    registered = frozenset(cluster.registrations if cluster else ())
+    return replace(
+        instance,
+        brokers=tuple(_seen(broker, states, registered) for broker in instance.brokers),
+        controller=cluster.controller if cluster else None,
+        cluster=cluster,
+        settled_wish=settled_wish(site.records, row.id),
+    )
+
+
+def settled_wish(records: Records, instance_id: str) -> Wish | None:
+    """The wish that the last successful operation left behind; None before there was one."""
+    ended = [
+        line.epoch
+        for line in records.history(instance_id)
+        if line.held and line.status is OperationStatus.SUCCESSFUL
+    ]
+    if not ended:
+        return None
+    reached = [each for each in records.wishes(instance_id) if (each.operation or 0) <= max(ended)]
+    return reached[-1].wish
+
+
+def observe_by_id(site: Site) -> Instance:
+    """The instance that this site belongs to, as everybody shows it now."""
+    return observe(site, _row(site))
 
 
 def remembered_by_id(site: Site) -> Instance:
     """The instance that this site belongs to, from records and provider alone."""
+    return remembered(site, _row(site))
+
+
+def _row(site: Site) -> InstanceRow:
     row = site.records.find(site.instance_id)
     if row is None:
         raise EffectFailed(f"instance {site.instance_id} is not in the records any more")
-    return remembered(site, row)
+    return row
 
 
 def remembered(site: Site | Doors, row: InstanceRow) -> Instance:
@@ -103,9 +133,10 @@ def _seen(
     return replace(broker, host=states[broker.machine], registered=broker.id in registered)
 
 
-def _registered(site: Site, instance: Instance) -> frozenset[int]:
-    # Before its ensemble serves nobody is registered; that is an answer, not a failure.
+def cluster_state(site: Site, instance: Instance) -> ClusterState | None:
+    """What ZooKeeper holds of the cluster; None before its ensemble serves."""
+    # That nobody serves is an answer, not a failure.
     try:
-        return frozenset(site.zookeeper.registrations(instance))
+        return site.zookeeper.state(instance)
     except EffectFailed:
-        return frozenset()
+        return None

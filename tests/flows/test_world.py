@@ -41,8 +41,8 @@ READS = {
     "Ansible": set(),
     "Hosts": {"reachable", "facts", "observe", "logs"},
     "Distributions": set(),
-    "ZooKeeper": {"serving", "registrations"},
-    "Kafka": {"cluster", "topics_with_permissions"},
+    "ZooKeeper": {"serving", "registrations", "state"},
+    "Kafka": {"cluster", "cluster_as_seen_by", "topics_with_permissions"},
     "Secrets": {"get", "resolve"},
     "Records": {
         "find",

@@ -6,13 +6,36 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flows.domain.cluster import Cluster, NewTopic, Partition, Permission, RoundTrip, ZNode
+from flows.domain.cluster import (
+    Cluster,
+    ClusterState,
+    NewTopic,
+    Partition,
+    Permission,
+    RoundTrip,
+    ZNode,
+)
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance, UnitState
 from tests.world.effects import Effects, Fake, changes
 from tests.world.machines import FakeHost, FakeProvider
 
 LISTS_NEEDED = ("/kafka-acl/Cluster/kafka-cluster", "/kafka-acl/Topic/__consumer_offsets")
+
+
+@dataclass
+class FakeCluster:
+    """Topics, permissions and moved leaders of one instance; `loses` messages never come back.
+
+    `altered` is broker -> what it was told at run time.
+    """
+
+    topics: dict[str, NewTopic] = field(default_factory=dict)
+    granted: dict[str, Sequence[Permission]] = field(default_factory=dict)
+    leaders: dict[tuple[str, int], int] = field(default_factory=dict)
+    reassigning: set[str] = field(default_factory=set)
+    altered: dict[int, dict[str, str]] = field(default_factory=dict)
+    loses: int = 0
 
 
 class FakeZooKeeper(Fake):
@@ -22,6 +45,7 @@ class FakeZooKeeper(Fake):
         self.effects = effects
         self._hosts = provider.hosts
         self.nodes: dict[str, dict[str, ZNode]] = {}
+        self.clusters: defaultdict[str, FakeCluster] = defaultdict(FakeCluster)
 
     def serving(self, instance: Instance) -> tuple[int, ...]:
         """The nodes that run."""
@@ -55,6 +79,18 @@ class FakeZooKeeper(Fake):
             if host.running and host.kafka is UnitState.ACTIVE
         }
 
+    def state(self, instance: Instance) -> ClusterState:
+        """Registrations and partitions; the first broker that runs controls."""
+        alive = sorted(self.registrations(instance))
+        cluster = self.clusters[instance.id]
+        return ClusterState(
+            registrations=self.registrations(instance),
+            controller=alive[0] if alive else None,
+            partitions=tuple(_partitions(cluster, alive)),
+            reassigning=tuple(cluster.reassigning),
+            topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
+        )
+
     @changes
     def _write(self, instance: Instance, node: ZNode) -> None:
         self.nodes[instance.id][node.path] = node
@@ -70,29 +106,25 @@ class FakeZooKeeper(Fake):
             raise EffectFailed(f"ZooKeeper of {instance.name} has no quorum")
 
 
-@dataclass
-class FakeCluster:
-    """Topics, permissions and moved leaders of one instance; `loses` messages never come back."""
-
-    topics: dict[str, NewTopic] = field(default_factory=dict)
-    granted: dict[str, Sequence[Permission]] = field(default_factory=dict)
-    leaders: dict[tuple[str, int], int] = field(default_factory=dict)
-    loses: int = 0
-
-
 class FakeKafka(Fake):
     """Implements `Kafka`: topics and permissions in memory, brokers on the machines."""
 
     def __init__(self, effects: Effects, zookeeper: FakeZooKeeper) -> None:
         self.effects = effects
         self._zookeeper = zookeeper
-        self.clusters: defaultdict[str, FakeCluster] = defaultdict(FakeCluster)
+        self.clusters = zookeeper.clusters
 
     def cluster(self, instance: Instance) -> Cluster:
         """Metadata: replicas on brokers that run are in sync."""
         alive = self._alive(instance)
         partitions = _partitions(self.clusters[instance.id], alive)
         return Cluster(tuple(alive), alive[0], tuple(partitions))
+
+    def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
+        """The same, if this broker runs."""
+        if broker not in self._alive(instance):
+            raise EffectFailed(f"broker {broker} does not answer")
+        return self.cluster(instance)
 
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; an effect only when it did not."""
@@ -128,6 +160,13 @@ class FakeKafka(Fake):
             if topic not in cluster.topics:
                 raise EffectFailed(f"Kafka of {instance.name}: electing preferred leaders failed")
             cluster.leaders.pop((topic, number), None)
+
+    @changes
+    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
+        """The broker has these values too, until it stops."""
+        if broker not in self._alive(instance):
+            raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
+        self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 
     @changes
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:

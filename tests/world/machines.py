@@ -208,6 +208,7 @@ class FakeAnsible(Fake):
         verbs = {
             "deliver.yml": self._deliver,
             "start_broker.yml": self._start_broker,
+            "stop_broker.yml": self._stop_broker,
             "clean_host.yml": self._clean,
         }
         return PlayResult(
@@ -237,6 +238,14 @@ class FakeAnsible(Fake):
         host.kafka = UnitState.ACTIVE
         host.kafka_starts += int(started)
         return int(started)
+
+    @changes
+    def _stop_broker(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), play.epoch)
+        stopped = host.kafka is UnitState.ACTIVE
+        host.kafka = UnitState.INACTIVE if stopped else host.kafka
+        return int(stopped)
 
     @changes
     def _clean(self, play: Play, machine: Machine) -> int:

@@ -17,6 +17,7 @@ from flows.adapters.kafka.connection import (
     Heard,
     Settings,
     client_settings,
+    control_address,
     control_settings,
     conversation,
     may_pass,
@@ -59,6 +60,19 @@ class ConfluentKafka:
         self._ask(
             instance,
             f"creating topic {topic.name}",
+    def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
+        """What this one broker tells clients, which is little at first after its start.
+
+        Asked once: EffectFailed when it does not answer, or knows no controller yet.
+        """
+        settings = control_settings(instance, self._credentials(instance), self._request)
+        with conversation(instance, f"asking broker {broker} what it knows") as heard:
+            return _ask_once(
+                heard,
+                {**settings, "bootstrap.servers": control_address(instance, broker)},
+                lambda client: administration.describe_cluster(client, self._request),
+            )
+
             lambda client: administration.create_topic(client, topic),
         )
         return True

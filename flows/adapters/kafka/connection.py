@@ -82,6 +82,14 @@ def control_settings(instance: Instance, credentials: Credentials, seconds: floa
     }
 
 
+def control_address(instance: Instance, broker: int) -> str:
+    """`host:port` at which one broker answers the product."""
+    for listener in instance.listeners(instance.broker(broker)):
+        if listener.name is ListenerName.CONTROL:
+            return listener.advertised
+    raise EffectFailed(f"Kafka of {instance.name}: broker {broker} has no address yet")
+
+
 def client_settings(instance: Instance, credentials: Credentials) -> Settings:
     """For a client like any other, as the probe's user where there are users."""
     addresses = _addresses(instance, ListenerName.PRIVATE)

@@ -1,0 +1,98 @@
+"""Rolling over the brokers of an instance: which one is next, and what a roll is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import Field, field_validator
+
+from flows.domain.errors import refusal
+from flows.domain.instance import Broker, Instance, UnitState
+from flows.domain.plan import Plan, PlannedStep
+from flows.domain.request import InstanceRequest
+from flows.domain.wish import Wish
+
+STALL_BUDGET_SECONDS = 5.0
+
+
+class AtRisk(StrEnum):
+    """What becomes of partitions that cannot be written or read while their broker is away."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
+class RollRequest(InstanceRequest):
+    """What everybody can say who asks for a change that rolls over the brokers."""
+
+    at_risk: AtRisk = Field(
+        default=AtRisk.REFUSE,
+        title="Partitions at risk",
+        description="Topics that cannot be read, or written with acks=all, while their broker is "
+        "away: refuse the change, or accept it.",
+    )
+    stall_budget: float = Field(
+        default=STALL_BUDGET_SECONDS,
+        title="Stall budget (s)",
+        description="The roll pauses after a broker whose restart let clients wait longer than "
+        "this for an acknowledgement: 0.5 to 600 s.",
+    )
+
+    @field_validator("at_risk", mode="before")
+    @classmethod
+    def _known(cls, value: object) -> object:
+        accepted = [str(member) for member in AtRisk]
+        if str(value) not in accepted:
+            raise refusal("at_risk", str(value), f"accepted are {', '.join(accepted)}")
+        return value
+
+    @field_validator("stall_budget")
+    @classmethod
+    def _reasonable(cls, seconds: float) -> float:
+        if not 0.5 <= seconds <= 600:
+            raise refusal("stall_budget", seconds, "0.5 to 600 seconds are accepted")
+        return seconds
+
+
+@dataclass(frozen=True)
+class RollPlan(Plan):
+    """A change that is carried out broker by broker.
+
+    `wish` is what the instance is meant to be afterwards, `due` the brokers that still differ
+    from it; one that does not is never stopped.
+    """
+
+    instance: Instance = field(kw_only=True)
+    wish: Wish = field(kw_only=True)
+    due: tuple[int, ...] = field(kw_only=True)
+    at_risk: AtRisk = field(default=AtRisk.REFUSE, kw_only=True)
+    stall_budget: float = field(default=STALL_BUDGET_SECONDS, kw_only=True)
+
+
+def next_broker(
+    instance: Instance, left: Collection[int], zookeeper_leader: int | None = None
+) -> Broker | None:
+    """Who comes next of those that are left; None when nobody is.
+
+    Stopped and broken ones first, since they can only win; the controller last, so that it moves
+    once; before it the machine of ZooKeeper's leader, when one is named because machines restart.
+    """
+
+    def turn(broker: Broker) -> tuple[bool, bool, bool, int]:
+        controls, leads = broker.id == instance.controller, broker.id == zookeeper_leader
+        return serves(broker), controls, leads, broker.id
+
+    return min((broker for broker in instance.brokers if broker.id in left), key=turn, default=None)
+
+
+def serves(broker: Broker) -> bool:
+    """Whether the broker runs and has registered itself."""
+    return broker.host is not None and broker.host.kafka is UnitState.ACTIVE and broker.registered
+
+
+def closing_step(instance: Instance) -> PlannedStep:
+    """What is left to see to when a roll was cut off, even after its last broker had started."""
+    words = "see that every broker is in sync and leads what it should"
+    return PlannedStep("instance", words, "settled")

@@ -1,0 +1,96 @@
+"""Gates around the stop and the start of one broker: asked of ZooKeeper, which knows first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from flows.adapters.site import Site
+from flows.domain import gates
+from flows.domain.cluster import ClusterState
+from flows.domain.instance import Broker, Instance
+from flows.domain.rolling import AtRisk
+from flows.steps.hosts import on_each
+from flows.steps.waiting import Gate
+
+CALM_SECONDS = 120.0
+"""How long the others may take to get into a state in which one of them can be stopped."""
+BACK_SECONDS = 180.0
+"""How long a broker may take to start, and replication to stand still."""
+
+
+def safe_to_stop(instance: Instance, broker: Broker, at_risk: AtRisk) -> Gate:
+    """The others serve everything, and nothing is felt but a moved leader when this one goes."""
+    others = [each.id for each in instance.brokers if each.id != broker.id]
+
+    def reason(site: Site) -> str | None:
+        state = site.zookeeper.state(instance)
+        return (
+            gates.quorum_lost(site.zookeeper.serving(instance))
+            or gates.unregistered(others, state.registrations)
+            or gates.reassignment_running(state)
+            or gates.others_out_of_sync(broker.id, state)
+            or (gates.too_few_left(broker.id, state) if at_risk is AtRisk.REFUSE else None)
+            or _ignorant(site, instance, others, state)
+        )
+
+    return Gate(f"broker {broker.id} can be spared", CALM_SECONDS, reason, _replication(instance))
+
+
+def broker_back(instance: Instance, broker: Broker, before: int | None) -> Gate:
+    """The broker has a new registration, knows all topics and is in every in-sync set."""
+
+    def reason(site: Site) -> str | None:
+        state = site.zookeeper.state(instance)
+        return gates.not_back(broker.id, before, state) or gates.unknown_to_broker(
+            broker.id, site.kafka.cluster_as_seen_by(instance, broker.id), state
+        )
+
+    return Gate(
+        f"broker {broker.id} is back in every in-sync set", BACK_SECONDS, reason,
+        _replication(instance),
+    )  # fmt: skip
+
+
+def leaders_back(instance: Instance, broker: Broker) -> Gate:
+    """The broker leads what it should."""
+    return Gate(
+        f"broker {broker.id} leads what it should",
+        CALM_SECONDS,
+        lambda site: gates.not_leading(broker.id, site.zookeeper.state(instance)),
+    )
+
+
+def all_in_sync(instance: Instance) -> Gate:
+    """Every broker is registered, and every partition has a leader and all its replicas."""
+    expected = [broker.id for broker in instance.brokers]
+
+    def reason(site: Site) -> str | None:
+        state = site.zookeeper.state(instance)
+        return gates.unregistered(expected, state.registrations) or gates.out_of_sync(state)
+
+    return Gate(
+        "every broker is in every in-sync set", BACK_SECONDS, reason, _replication(instance)
+    )
+
+
+def _ignorant(
+    site: Site, instance: Instance, brokers: Iterable[int], state: ClusterState
+) -> str | None:
+    """Whether each of the brokers answers, and knows what there is."""
+
+    def asked(broker: int) -> str | None:
+        seen = site.kafka.cluster_as_seen_by(instance, broker)
+        return gates.unknown_to_broker(broker, seen, state)
+
+    return next((reason for reason in on_each(asked, brokers) if reason), None)
+
+
+def _replication(instance: Instance) -> Callable[[Site], object]:
+    """How far replication is: changes as long as it moves."""
+
+    def place(site: Site) -> object:
+        state = site.zookeeper.state(instance)
+        behind = [part.name for part in state.partitions if part.under_replicated]
+        return sorted(state.registrations), behind
+
+    return place
