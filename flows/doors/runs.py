@@ -28,6 +28,7 @@ from flows.doors.asker import asker_of
 from flows.doors.catalogue import OPERATIONS, AnyOperation
 from flows.doors.deployments import attribute_of
 from flows.doors.form import fields_given
+from flows.doors.lost_secrets import forget_lost_secrets
 from flows.doors.prefect_api import open_api, ui_link
 from flows.doors.stage import PrefectStage
 from flows.doors.sweeps import SWEEP, forget_old_sweeps
@@ -89,10 +90,12 @@ def check_health() -> State[Any]:
 
 
 def _swept(settings: Settings) -> str:
-    sentence = sweep(open_doors(settings, get_run_logger().info))
+    doors, now = open_doors(settings, get_run_logger().info), datetime.now(UTC)
+    sentence = sweep(doors)
     with open_api(settings) as api:
-        forget_old_sweeps(api, datetime.now(UTC))
-    return sentence
+        forget_old_sweeps(api, now)
+        lost = forget_lost_secrets(api, doors.records, now)
+    return f"{sentence}; {lost} secrets that nobody asks for are gone" if lost else sentence
 
 
 def _ended(work: Callable[[], str]) -> State[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from flows.adapters.site import InstanceRow, Records
+from flows.queries.interruption import interruption
 
 
 class InstanceLine(TypedDict):
@@ -24,16 +25,16 @@ class InstanceLine(TypedDict):
 
 def instances(records: Records) -> tuple[InstanceLine, ...]:
     """Every instance that is not deleted, by name."""
-    return tuple(_line(row) for row in records.living())
+    return tuple(_line(records, row) for row in records.living())
 
 
-def _line(row: InstanceRow) -> InstanceLine:
+def _line(records: Records, row: InstanceRow) -> InstanceLine:
     wish = row.wish
     return InstanceLine(
         name=wish.name,
         id=row.id,
         status=row.status.value,
-        reason=row.reason,
+        reason=interruption(records, row) or row.reason,
         version=wish.version,
         flavor=wish.flavor,
         brokers=wish.brokers,

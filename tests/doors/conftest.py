@@ -19,7 +19,7 @@ from flows.doors.controlplane.up import up
 from flows.doors.deployments import deployments, register
 from flows.doors.prefect_api import PrefectApi, open_api
 from flows.settings import CHECKOUT, Settings, load_settings
-from tests.doors import toys
+from tests.doors import races, toys
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         try:
             up(settings, StepLines(io.StringIO()), with_lab=False)
             with open_api(settings) as api:
-                register(api, [*deployments(), toys.DEPLOYMENT])
+                register(api, [*deployments(), toys.DEPLOYMENT, races.DEPLOYMENT])
                 yield ControlPlane(settings, api)
         finally:
             down(settings, StepLines(io.StringIO()), now=True)

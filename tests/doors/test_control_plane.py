@@ -25,13 +25,16 @@ from flows.doors.controlplane.down import down
 from flows.doors.controlplane.prefect_settings import POOL
 from flows.doors.controlplane.processes import Process, environments, process
 from flows.doors.controlplane.progress import StepLines
+from flows.doors.controlplane.reconcile import busy_runs, reconcile
 from flows.doors.controlplane.status import status
 from flows.doors.controlplane.up import up
 from flows.doors.deployments import CHECK_HEALTH
 from flows.doors.follow import RunSeen, follow
+from flows.doors.lost_secrets import forget_lost_secrets
 from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages
 from flows.doors.secret_blocks import leave_secrets, take_back
 from flows.doors.sweeps import forget_old_sweeps
+from flows.doors.wiring import open_records
 from tests.doors import toys
 from tests.doors.conftest import ControlPlane
 
@@ -179,6 +182,25 @@ def test_a_secret_reaches_the_server_as_a_reference_only(
     assert api.find(where) is None
 
 
+def test_secrets_that_nobody_will_ask_for_are_forgotten_after_an_hour(
+    control_plane: ControlPlane,
+) -> None:
+    """A run to come and a person's own block keep theirs."""
+    api, now = control_plane.api, datetime.now(UTC)
+    records = open_records(control_plane.settings)
+    blocks = leave_secrets(api, {"lost": SECRET, "needed": SECRET})
+    later = (now + timedelta(days=1)).isoformat()
+    body = {**_request(password=blocks["needed"]), "state": _scheduled(later)}
+    run_id = _start(api, TOY, body)
+    assert forget_lost_secrets(api, records, now) == 0
+    assert forget_lost_secrets(api, records, now + timedelta(hours=2)) == 1
+    where = "/block_types/slug/secret/block_documents/name"
+    assert api.find(f"{where}/{blocks['lost']}") is None
+    assert api.find(f"{where}/{blocks['needed']}") is not None
+    api.delete(f"/flow_runs/{run_id}")
+    assert forget_lost_secrets(api, records, now + timedelta(hours=2)) == 1
+
+
 def test_the_key_of_secrets_is_neither_in_the_database_nor_in_an_environment(
     control_plane: ControlPlane,
 ) -> None:
@@ -219,6 +241,18 @@ def test_a_run_outlives_server_worker_and_supervisor(control_plane: ControlPlane
     assert not [name for name, old in before.items() if control_plane.process(name) == old]
 
 
+def test_a_limit_whose_place_nobody_holds_is_freed(control_plane: ControlPlane) -> None:
+    """Prefect counts places and leases apart; a death in between would stop the sweep for ever."""
+    api = control_plane.api
+    api.patch(f"/work_pools/{POOL}", {"is_paused": True})
+    _until(lambda: not [run for run in busy_runs(api) if run["flow_name"] == CHECK_HEALTH.flow])
+    limit = deployment(api, *SWEEP)["global_concurrency_limit"]
+    api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 1})
+    reconcile(api)
+    assert deployment(api, *SWEEP)["global_concurrency_limit"]["active_slots"] == 0
+    api.patch(f"/work_pools/{POOL}", {"is_paused": False})
+
+
 def test_a_run_whose_engine_died_with_the_worker_is_crashed(control_plane: ControlPlane) -> None:
     api = control_plane.api
     run_id = _start(api, TOY, _request(name="bear", seconds=60))
@@ -250,6 +284,10 @@ def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) 
 
 def _request(**fields: Any) -> dict[str, Any]:
     return {"parameters": {"request": fields}}
+
+
+def _scheduled(moment: str) -> Mapping[str, Any]:
+    return {"type": "SCHEDULED", "state_details": {"scheduled_time": moment}}
 
 
 def _start(api: PrefectApi, target: tuple[str, str], body: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ hang on these states: an operation whose process is gone is taken over by the ne
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,12 +31,16 @@ def reconcile(api: PrefectApi) -> str:
     """To be called while no worker lives. One sentence says what was done.
 
     Runs without a process are Crashed, or taken again when they had not begun; scheduled runs
-    whose time has passed are gone, because all at once they would only push each other away.
+    whose time has passed are gone, because all at once they would only push each other away; and
+    no place in a schedule's limit is held by nobody.
     """
-    dead = [run for run in busy_runs(api) if not _is_alive(str(run["id"]))]
+    busy = busy_runs(api)
+    alive = [run for run in busy if _is_alive(str(run["id"]))]
+    dead = [run for run in busy if run not in alive]
     for run in dead:
         state = _AGAIN if run["state_type"] == "PENDING" else _GONE
         api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+    _free_places(api, {run["deployment_id"] for run in alive})
     missed = _missed(api)
     for run in missed:
         api.delete(f"/flow_runs/{run['id']}")
@@ -46,6 +51,14 @@ def busy_runs(api: PrefectApi) -> list[Json]:
     """The runs that hold a process, or are about to."""
     states = {"state": {"type": {"any_": list(_BUSY)}}}
     return list(api.post("/flow_runs/filter", {**_IN_OUR_POOL, "flow_runs": states}))
+
+
+def _free_places(api: PrefectApi, carried: Collection[str | None]) -> None:
+    """Prefect loses count when its server dies in between: then a schedule never runs again."""
+    for deployment in api.post("/deployments/filter", _IN_OUR_POOL):
+        limit = deployment["global_concurrency_limit"]
+        if limit and limit["active_slots"] and deployment["id"] not in carried:
+            api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
 
 
 def _missed(api: PrefectApi) -> list[Json]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from flows.domain.errors import EffectFailed, Refused
 from flows.doors.controlplane.home import prepare_home, write_private
@@ -23,7 +24,8 @@ from flows.doors.controlplane.progress import StepLines
 from flows.doors.controlplane.zombies import watch_for_zombies
 from flows.doors.deployments import deployments, register
 from flows.doors.prefect_api import PrefectApi, open_api, ui_address
-from flows.doors.wiring import open_lab, upgrade_records
+from flows.doors.wiring import open_lab, open_records, upgrade_records
+from flows.queries.interruption import interruptions
 from flows.settings import Settings, as_toml
 
 SERVER_SECONDS = 120
@@ -48,6 +50,8 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
             _wait(settings, "server", SERVER_SECONDS, lambda: _healthy(settings))
         with open_api(settings) as api:
             _open_for_requests(settings, api, lines)
+    for sentence in interruptions(open_records(settings)):
+        lines.say(sentence)
     lines.say(f"ready at {ui_address(settings)}")
 
 
@@ -60,7 +64,7 @@ def _keep_settings(settings: Settings) -> None:
 
 def _open_for_requests(settings: Settings, api: PrefectApi, lines: StepLines) -> None:
     with lines.step("worker"):
-        _wait(settings, "worker", WORKER_SECONDS, lambda: _takes_runs(api))
+        _wait(settings, "worker", WORKER_SECONDS, lambda: _takes_runs(settings, api))
     wanted = deployments()
     with lines.step(f"{len(wanted)} deployments"):
         register(api, wanted)
@@ -81,14 +85,17 @@ def _write_profiles(settings: Settings) -> None:
 
 
 def _lab_up(settings: Settings, lines: StepLines) -> None:
-    from inventories.lab import LabError  # noqa: PLC0415 (not every home has a lab)
+    """A machine that does not start is the sweep's affair: it makes its instance Faulty."""
+    from inventories.lab import LabError, MachinesDown  # noqa: PLC0415 (not every home has a lab)
 
     with lines.step(f"lab {settings.lab}") as note:
         try:
             open_lab(settings, note).up()
+            note(f"lab {settings.lab}")
+        except MachinesDown as silent:
+            note(f"lab {settings.lab}, but not all of it: {silent}")
         except LabError as error:
             raise EffectFailed(f"lab {settings.lab}: {error}") from error
-        note(f"lab {settings.lab}")
 
 
 def _start_supervisor(settings: Settings) -> None:
@@ -122,12 +129,17 @@ def _healthy(settings: Settings) -> bool:
         return api.healthy()
 
 
-def _takes_runs(api: PrefectApi) -> bool:
-    """The pool exists and has a worker that reported just now (the worker makes the pool)."""
-    if api.find(f"/work_pools/{POOL}") is None:
+def _takes_runs(settings: Settings, api: PrefectApi) -> bool:
+    """The pool has a worker that reported since its process lives (the worker makes the pool).
+
+    For Prefect a worker that died with everything else is online for another minute.
+    """
+    found = remembered(pid_file(settings, "worker"))
+    if found is None or api.find(f"/work_pools/{POOL}") is None:
         return False
+    since = datetime.now(UTC) - timedelta(seconds=found.age_seconds())
     workers = api.post(f"/work_pools/{POOL}/workers/filter", {})
-    return any(worker["status"] == "ONLINE" for worker in workers)
+    return any(datetime.fromisoformat(each["last_heartbeat_time"]) > since for each in workers)
 
 
 def _wait(settings: Settings, name: str, seconds: float, condition: Callable[[], bool]) -> None:
