@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.domain.cluster import Cluster, Partition
+from flows.domain.cluster import Partition
 from flows.domain.errors import Refused
 from flows.domain.reassignment import (
     Assignment,
@@ -248,11 +248,9 @@ def test_a_goal_that_cannot_be_reached_is_refused(
 
 
 def test_the_assignment_of_some_topics_is_read_from_metadata() -> None:
-    cluster = Cluster(
-        partitions=(
-            Partition("orders", 0, 1, (1, 2), (1, 2)),
-            Partition("audit", 0, 2, (2, 1), (1, 2)),
-        )
+    partitions = (
+        Partition("orders", 0, 1, (1, 2), (1, 2)),
+        Partition("audit", 0, 2, (2, 1), (1, 2)),
     )
-    assert assignment_of(cluster) == {("orders", 0): (1, 2), ("audit", 0): (2, 1)}
-    assert assignment_of(cluster, ["audit"]) == {("audit", 0): (2, 1)}
+    assert assignment_of(partitions) == {("orders", 0): (1, 2), ("audit", 0): (2, 1)}
+    assert assignment_of(partitions, ["audit"]) == {("audit", 0): (2, 1)}

@@ -9,15 +9,47 @@ from flows.domain.reassignment.assignment import (
     assignment_of,
 )
 from flows.domain.reassignment.bounds import lower_bound
+from flows.domain.reassignment.portions import PortionLimit, copied_bytes, portions
+from flows.domain.reassignment.progress import (
+    Progress,
+    ReplicaSizes,
+    partition_sizes,
+    progress,
+)
 from flows.domain.reassignment.proposing import propose
+from flows.domain.reassignment.throttle import (
+    Bandwidth,
+    Load,
+    Throttle,
+    bandwidths,
+    fast_enough,
+    left_over,
+    refill_throttle,
+    throttle_of,
+)
 
 __all__ = [
     "Assignment",
+    "Bandwidth",
     "Goal",
+    "Load",
     "Move",
     "PartitionName",
+    "PortionLimit",
+    "Progress",
     "Proposal",
+    "ReplicaSizes",
+    "Throttle",
     "assignment_of",
+    "bandwidths",
+    "copied_bytes",
+    "fast_enough",
+    "left_over",
     "lower_bound",
+    "partition_sizes",
+    "portions",
+    "progress",
     "propose",
+    "refill_throttle",
+    "throttle_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from flows.domain.cluster import Cluster
+from flows.domain.cluster import Partition
 
 PartitionName = tuple[str, int]
 """Topic and number."""
@@ -79,12 +79,12 @@ class Proposal:
 
 
 def assignment_of(
-    cluster: Cluster, topics: Iterable[str] | None = None
+    partitions: Iterable[Partition], topics: Iterable[str] | None = None
 ) -> dict[PartitionName, tuple[int, ...]]:
     """The assignment of these topics, or of all, as metadata shows it."""
     chosen = None if topics is None else frozenset(topics)
     return {
         (part.topic, part.number): part.replicas
-        for part in cluster.partitions
+        for part in partitions
         if chosen is None or part.topic in chosen
     }
