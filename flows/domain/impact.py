@@ -1,0 +1,143 @@
+"""What people will feel while brokers go away one after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flows.domain.cluster import ClusterState, Partition
+from flows.domain.errors import Refused
+from flows.domain.reassignment import Goal, Proposal, assignment_of, propose
+from flows.domain.rolling import AtRisk
+
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Felt:
+    """What the absence of one broker means, once everything else is in sync.
+
+    `unavailable` can be neither read nor written, `unwritable` not be written with acks=all.
+    """
+
+    broker: int
+    unavailable: tuple[Partition, ...] = ()
+    unwritable: tuple[Partition, ...] = ()
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """All that are at risk."""
+        return (*self.unavailable, *self.unwritable)
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a roll over some brokers means, in their order, and the groups that will notice.
+
+    `min_in_sync` is partition name -> replicas that a write with acks=all needs.
+    """
+
+    felt: tuple[Felt, ...] = ()
+    groups: tuple[str, ...] = ()
+    min_in_sync: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """Every partition at risk, once."""
+        found = {part.name: part for each in self.felt for part in each.partitions}
+        return tuple(found[name] for name in sorted(found))
+
+    @property
+    def user_partitions(self) -> tuple[Partition, ...]:
+        """Those of users' topics: they decide whether the change is refused."""
+        return tuple(part for part in self.partitions if not part.topic.startswith("__"))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """For the plan's page; empty when nobody will feel more than a moved leader."""
+        lines = [line for each in self.felt for line in self._of(each)]
+        waiting = f"consumer groups that wait meanwhile: {_some(self.groups)}"
+        return (*lines, *([waiting] if self.groups else []))
+
+    def _of(self, felt: Felt) -> list[str]:
+        away = f"while broker {felt.broker} is away"
+        gone = [f"{part.name} ({_replicas(part)})" for part in felt.unavailable]
+        shut = [
+            f"{part.name} ({_replicas(part)}, min.insync.replicas {self.min_in_sync[part.name]})"
+            for part in felt.unwritable
+        ]
+        return [
+            *([f"can be neither read nor written {away}: {_some(gone)}"] if gone else []),
+            *([f"cannot be written with acks=all {away}: {_some(shut)}"] if shut else []),
+        ]
+
+
+def impact(
+    state: ClusterState, brokers: Iterable[int], groups: Mapping[str, Iterable[str]]
+) -> Impact:
+    """What is felt when these brokers, which serve now, are stopped one at a time.
+
+    `groups` is consumer group -> topics that it reads. A roll waits until all replicas are in
+    sync before each stop, so every replica counts, whether it is in sync just now or not.
+    """
+    felt = tuple(_felt(state, broker) for broker in brokers)
+    topics = {part.topic for each in felt for part in each.unavailable}
+    waiting = sorted(group for group, reads in groups.items() if topics.intersection(reads))
+    needed = {part.name: state.min_in_sync(part) for each in felt for part in each.partitions}
+    return Impact(tuple(each for each in felt if each.partitions), tuple(waiting), needed)
+
+
+def check_at_risk(found: Impact, choice: AtRisk) -> None:
+    """Refuses a roll that users' topics would feel, unless somebody chose otherwise."""
+    if choice is AtRisk.REFUSE and found.user_partitions:
+        names = [part.name for part in found.user_partitions]
+        others = ", ".join(str(each) for each in AtRisk if each is not AtRisk.REFUSE)
+        raise Refused(
+            f'at_risk "{choice}": {_some(names)} cannot be read, or written with acks=all, while '
+            f"a broker is away; give their topics more replicas, or choose one of {others}"
+        )
+
+
+def raised_replicas(state: ClusterState, found: Impact, racks: Mapping[int, str]) -> Proposal:
+    """Moves that give every user partition at risk one replica more than a write needs.
+
+    Replicas that exist stay; `Move.back` of each puts it back afterwards. Partitions that cannot
+    have as many, since there are too few brokers, are left out: they stay at risk.
+    """
+    brokers = tuple(sorted(state.registrations))
+    by_count: defaultdict[int, set[str]] = defaultdict(set)
+    for part in found.user_partitions:
+        by_count[found.min_in_sync[part.name] + 1].add(part.name)
+    assignment = assignment_of(state.partitions)
+    moves = [
+        move
+        for count, names in sorted(by_count.items())
+        if count <= len(brokers)
+        for move in propose(
+            {(topic, number): replicas for (topic, number), replicas in assignment.items()
+             if f"{topic}-{number}" in names},
+            Goal(brokers, racks, replicas=count, settled=True),
+        ).moves
+    ]  # fmt: skip
+    return Proposal(tuple(sorted(moves, key=lambda move: move.partition)))
+
+
+def _felt(state: ClusterState, broker: int) -> Felt:
+    held = [part for part in state.partitions if broker in part.replicas]
+    return Felt(
+        broker,
+        tuple(part for part in held if len(part.replicas) == 1),
+        tuple(part for part in held if 1 < len(part.replicas) <= state.min_in_sync(part)),
+    )
+
+
+def _replicas(partition: Partition) -> str:
+    count = len(partition.replicas)
+    return "1 replica" if count == 1 else f"{count} replicas"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_AT_MOST
+    shown = ", ".join(names[:NAMED_AT_MOST])
+    return f"{shown} and {more} more" if more > 0 else shown
