@@ -68,6 +68,8 @@ def _broker_fault(broker: Broker) -> str | None:
         return f"{name} has no machine"
     if broker.host is None:
         return f"{name}: its machine {broker.machine.name} does not answer over SSH"
+    if not broker.host.disk_mounted:
+        return f"{name}: its data disk is not mounted on {broker.machine.name}"
     if broker.has_zookeeper and broker.host.zookeeper is not UnitState.ACTIVE:
         return f"{name}: ZooKeeper is {broker.host.zookeeper} on {broker.machine.name}"
     if broker.host.kafka is not UnitState.ACTIVE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -73,6 +73,7 @@ class HostState:
     started_generation: int = 0
     distributions: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    disk_mounted: bool = True
     disk_total_bytes: int = 0
     disk_used_bytes: int = 0
 
@@ -176,6 +177,17 @@ def machine_name(instance_id: str, broker: int, generation: int) -> str:
 def host_name(instance_id: str, broker: int) -> str:
     """`<id>-<broker>`: the same for every machine that ever carries this broker."""
     return f"{instance_id}-{broker}"
+
+
+def zones_of(
+    brokers: Sequence[Broker], offered: Sequence[str], wished: int
+) -> tuple[str, ...]:
+    """The zones of an instance in the order of its brokers.
+
+    Those of its first brokers once they have machines; before that the provider's first ones.
+    """
+    present = tuple(broker.zone for broker in brokers[:wished])
+    return present if len(set(present)) == wished and all(present) else tuple(offered[:wished])
 
 
 def zone_of(broker: int, zones: tuple[str, ...]) -> str:

@@ -12,12 +12,14 @@ JOLOKIA_PORT = 8778
 # SIGKILL would cost a log recovery and, on an unclean stop, the in-sync replicas: never.
 # A broker that comes back before its ZooKeeper session (6 s) ended dies of its own old
 # registration: wait longer than that between starts.
+# On an unmounted data directory it would start empty, and lose what the cluster trusts it to have.
 _UNIT = """[Unit]
 Description={description}
 Requires={firewall}
 Wants=network-online.target
-After=network-online.target {firewall}{after}
+After=network-online.target time-sync.target {firewall}{after}
 RequiresMountsFor={data}
+AssertPathIsMountPoint={data}
 StartLimitIntervalSec=0
 
 [Service]

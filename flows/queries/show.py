@@ -98,7 +98,7 @@ def show(records: Records, instance: str) -> InstanceView:
         name=row.wish.name,
         id=row.id,
         status=row.status.value,
-        reason=row.reason,
+        reason=interruption(records, row) or row.reason,
         version=row.wish.version,
         release=row.wish.release.release,
         flavor=row.wish.flavor,

@@ -67,6 +67,12 @@ def test_the_start_of_a_running_broker_is_exact_to_the_microsecond() -> None:
     assert (state.disk_total_bytes, state.disk_used_bytes) == (100, 40)
 
 
+def test_a_data_disk_without_a_size_is_not_mounted() -> None:
+    told = _told(_unit("loaded", "inactive", "dead"))
+    assert host_state(told).disk_mounted
+    assert not host_state({**told, "disk_total_bytes": 0}).disk_mounted
+
+
 def test_a_broker_that_does_not_run_has_no_start() -> None:
     stopped = _unit("loaded", "inactive", "dead", "Tue 2026-11-24 15:38:05.715486 UTC")
     assert host_state(_told(stopped)).kafka_started is None

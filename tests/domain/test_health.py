@@ -55,6 +55,13 @@ def test_a_broker_beyond_the_ensemble_needs_no_zookeeper() -> None:
     assert faults(with_broker(WELL, 4, host=host), HEALTHY) == ()
 
 
+def test_a_disk_that_is_not_mounted_is_named_instead_of_the_services_that_wait_for_it() -> None:
+    host = HostState(kafka=UnitState.INACTIVE, disk_mounted=False)
+    assert faults(with_broker(WELL, 2, host=host), HEALTHY) == (
+        "broker 2: its data disk is not mounted on k7m2p9qa-2-1",
+    )
+
+
 def test_a_cluster_that_does_not_answer_is_a_fault_of_its_own() -> None:
     assert faults(WELL, None) == ("Kafka does not answer on CONTROL",)
 

@@ -57,7 +57,7 @@ def test_nothing_listens_before_the_firewall_and_the_data_disk_are_there(text: s
     section = unit(text)["Unit"]
     assert section["Requires"] == "kafka-fleet-firewall.service"
     assert "kafka-fleet-firewall.service" in section["After"].split()
-    assert section["RequiresMountsFor"] == "/srv/kafka"
+    assert section["RequiresMountsFor"] == section["AssertPathIsMountPoint"] == "/srv/kafka"
     assert unit(text)["Service"]["User"] == "kafka"
     assert unit(text)["Service"]["UMask"] == "0077"
     assert unit(text)["Install"]["WantedBy"] == "multi-user.target"
