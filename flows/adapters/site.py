@@ -16,13 +16,15 @@ from flows.adapters.stage import Stage
 from flows.domain.cluster import (
     Cluster,
     ClusterState,
+    Login,
     NewTopic,
     Permission,
+    Replica,
     RoundTrip,
     ZNode,
 )
-from flows.domain.instance import HostState, Instance, Machine, Status
-from flows.domain.machines import HostFacts, MachineOrder, Room
+from flows.domain.instance import Broker, HostState, Instance, Machine, Status
+from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
 from flows.domain.wish import Wish
 

@@ -182,6 +182,20 @@ class _Session:
             return None
         return _Content(data or b"", stat.version)
 
+    def get_all(self, paths: Sequence[str]) -> list[bytes | None]:
+        """The content of each node, asked for all at once; None where there is none."""
+        asked = [self._client.get_async(path) for path in paths]
+        return [self._content(path, answer) for path, answer in zip(paths, asked, strict=True)]
+
+    def _content(self, path: str, asked: Any) -> bytes | None:
+        try:
+            return asked.get(timeout=self._limit)[0] or b""
+        except NoNodeError:
+            return None
+        except ConnectionLoss:
+            found = self.get(path)
+            return found.data if found else None
+
     def children(self, path: str) -> list[str]:
         try:
             return list(self._ask(self._client.get_children_async, path))
@@ -199,20 +213,6 @@ class _Session:
     def put(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
         """The node has this content and this owner; True when one of them had to be written."""
         node = self.get(path)
-    def get_all(self, paths: Sequence[str]) -> list[bytes | None]:
-        """The content of each node, asked for all at once; None where there is none."""
-        asked = [self._client.get_async(path) for path in paths]
-        return [self._content(path, answer) for path, answer in zip(paths, asked, strict=True)]
-
-    def _content(self, path: str, asked: Any) -> bytes | None:
-        try:
-            return asked.get(timeout=self._limit)[0] or b""
-        except NoNodeError:
-            return None
-        except ConnectionLoss:
-            found = self.get(path)
-            return found.data if found else None
-
         if node is None and self._create(path, data, acl):
             return True
         changed = node is None or not _same(node.data, data)
@@ -270,26 +270,6 @@ class _Session:
         return question(*arguments, **options).get(timeout=self._limit)
 
 
-class _CalmHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
-    """kazoo's threads, but one whose login is refused ends without a traceback on standard error.
-
-    The end of its session tells everybody who waits for it.
-    """
-
-    def spawn(self, function: Callable[..., None], *arguments: Any, **options: Any) -> Any:
-        def calm() -> None:
-            with suppress(KazooException):
-                function(*arguments, **options)
-
-        return super().spawn(calm)
-
-
-@contextmanager
-def _as_effect(instance: Instance, limit: float) -> Iterator[None]:
-    """Whatever goes wrong inside is an EffectFailed with one sentence."""
-    try:
-        yield
-    except KazooTimeoutError:
 def _registrations(session: _Session, chroot: str) -> dict[int, int]:
     parent = f"{chroot}/brokers/ids"
     found = {int(name): session.created(f"{parent}/{name}") for name in session.children(parent)}
@@ -367,6 +347,26 @@ def _reassigning(
     return tuple(sorted({*newer, *(f"{one['topic']}-{one['partition']}" for one in older)}))
 
 
+class _CalmHandler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
+    """kazoo's threads, but one whose login is refused ends without a traceback on standard error.
+
+    The end of its session tells everybody who waits for it.
+    """
+
+    def spawn(self, function: Callable[..., None], *arguments: Any, **options: Any) -> Any:
+        def calm() -> None:
+            with suppress(KazooException):
+                function(*arguments, **options)
+
+        return super().spawn(calm)
+
+
+@contextmanager
+def _as_effect(instance: Instance, limit: float) -> Iterator[None]:
+    """Whatever goes wrong inside is an EffectFailed with one sentence."""
+    try:
+        yield
+    except KazooTimeoutError:
         raise _failed(instance, f"no answer within {limit:g} s") from None
     except (AuthFailedError, ConnectionClosedError, SessionClosedRequireSaslError):
         raise _failed(instance, "it refused the product's login and closed the session") from None

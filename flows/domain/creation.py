@@ -277,7 +277,8 @@ def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
     return tuple(
         field
         for field in Wish.model_fields
-        if field not in (*GENERATIONS, "users", "last_sessions") and getattr(asked, field) != getattr(present, field)
+        if field not in (*GENERATIONS, "users", "last_sessions")
+        and getattr(asked, field) != getattr(present, field)
     )
 
 

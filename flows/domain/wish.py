@@ -24,8 +24,6 @@ class CapacityPolicy(StrEnum):
     STOP_PRODUCTION = "stop-production"
 
 
-class Wish(BaseModel):
-    """The wished state of an instance; a change makes a new revision of it."""
 GENERATIONS = frozenset({"start_generation", "broker_generations"})
 """Fields that count restarts; nobody asks for them by name."""
 
@@ -43,6 +41,8 @@ class User(BaseModel):
     sessions: int = 0
 
 
+class Wish(BaseModel):
+    """The wished state of an instance; a change makes a new revision of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,13 +69,6 @@ class User(BaseModel):
     description: str = ""
     enterprise_project: str = ""
     start_generation: int = 1
-
-    @property
-    def flavor_row(self) -> Flavor:
-        """The row of the flavor table."""
-        return FLAVORS[self.flavor]
-
-    @property
     broker_generations: tuple[tuple[int, int], ...] = ()
     """Brokers that were asked to start again on their own -> their generation."""
 
@@ -95,6 +88,13 @@ class User(BaseModel):
     def user(self, name: str) -> User | None:
         """The user of that name."""
         return next((user for user in self.users if user.name == name), None)
+
+    @property
+    def flavor_row(self) -> Flavor:
+        """The row of the flavor table."""
+        return FLAVORS[self.flavor]
+
+    @property
     def release(self) -> Version:
         """The Kafka release and what only it needs."""
         return VERSIONS[self.version]
@@ -106,11 +106,11 @@ class User(BaseModel):
             return ()
         return ("SCRAM-SHA-512", "PLAIN") if self.sasl_plain else ("SCRAM-SHA-512",)
 
-    @property
-    def partition_limit(self) -> int:
-        """Partitions that the whole instance may have."""
-        return self.flavor_row.partitions * self.brokers
     def generation_of(self, broker: int) -> int:
         """The generation for which a broker is to be started; one below it has to restart."""
         return max(self.start_generation, dict(self.broker_generations).get(broker, 0))
 
+    @property
+    def partition_limit(self) -> int:
+        """Partitions that the whole instance may have."""
+        return self.flavor_row.partitions * self.brokers

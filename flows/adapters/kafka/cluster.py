@@ -53,13 +53,6 @@ class ConfluentKafka:
             lambda client: administration.describe_cluster(client, self._request),
         )
 
-    def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
-        """The topic exists; True when it had to be made. One that exists is left as it is."""
-        if topic.name in self.cluster(instance).topics:
-            return False
-        self._ask(
-            instance,
-            f"creating topic {topic.name}",
     def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
         """What this one broker tells clients, which is little at first after its start.
 
@@ -73,6 +66,13 @@ class ConfluentKafka:
                 lambda client: administration.describe_cluster(client, self._request),
             )
 
+    def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic exists; True when it had to be made. One that exists is left as it is."""
+        if topic.name in self.cluster(instance).topics:
+            return False
+        self._ask(
+            instance,
+            f"creating topic {topic.name}",
             lambda client: administration.create_topic(client, topic),
         )
         return True
