@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from flows.domain.choices import choice
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
 from flows.domain.instance import Broker, Instance, Status
@@ -24,19 +25,6 @@ SecretReference = Annotated[str | None, BeforeValidator(read_secret_reference)]
 AddressList = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 
 
-def _select(kind: type[VersionName] | type[FlavorName] | type[DiskType] | type[CapacityPolicy],
-            field: str) -> BeforeValidator:  # fmt: skip
-    """A choice whose refusal names what is accepted."""
-
-    def check(value: object) -> object:
-        accepted = [str(member) for member in kind]
-        if str(value) not in accepted:
-            raise refusal(field, str(value), f"accepted are {', '.join(accepted)}")
-        return kind(str(value))
-
-    return BeforeValidator(check)
-
-
 class CreateInstance(Request):
     """Everything that can be said of a new instance (SPEC 1.1)."""
 
@@ -47,12 +35,12 @@ class CreateInstance(Request):
         description="4 to 64 letters, digits, - and _, the first one a letter; "
         "unique among living instances.",
     )
-    version: Annotated[VersionName, _select(VersionName, "version")] = Field(
+    version: Annotated[VersionName, choice(VersionName, "version")] = Field(
         default=VersionName.V2_7,
         title="Kafka version",
         description="2.7 is the newest 2.7 patch. Fixed for the life of the instance.",
     )
-    flavor: Annotated[FlavorName, _select(FlavorName, "flavor")] = Field(
+    flavor: Annotated[FlavorName, choice(FlavorName, "flavor")] = Field(
         default=FlavorName.SMALL,
         title="Flavor",
         description="Size of each broker's machine: vCPUs (u) and memory in GB (g).",
@@ -67,13 +55,13 @@ class CreateInstance(Request):
         title="Storage per broker (GB)",
         description="At least 100 GB, in steps of 100 GB; it can grow later, not shrink.",
     )
-    disk_type: Annotated[DiskType, _select(DiskType, "disk_type")] = Field(
+    disk_type: Annotated[DiskType, choice(DiskType, "disk_type")] = Field(
         default=DiskType.ULTRA, title="Disk type", description="high or ultra-high I/O. Fixed."
     )
     disk_encryption: bool = Field(
         default=False, title="Disk encryption", description="Encrypt the data disks. Fixed."
     )
-    capacity_policy: Annotated[CapacityPolicy, _select(CapacityPolicy, "capacity_policy")] = Field(
+    capacity_policy: Annotated[CapacityPolicy, choice(CapacityPolicy, "capacity_policy")] = Field(
         default=CapacityPolicy.DELETE_OLDEST,
         title="Capacity policy",
         description="What happens at 95 % disk use. Recorded, not yet enforced.",
@@ -140,6 +128,11 @@ class CreateInstance(Request):
     description: str = Field(default="", title="Description", description="Free text.")
     enterprise_project: str = Field(
         default="", title="Enterprise project", description="Name of a project, free text."
+    )
+    delete_protection: bool = Field(
+        default=False,
+        title="Delete protection",
+        description="delete-instance is refused until modify-instance switches this off.",
     )
 
     @field_validator("name")

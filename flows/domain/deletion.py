@@ -20,6 +20,9 @@ DELETABLE = (
 )
 """Statuses from which an instance can go when no operation is alive (SPEC 1.2)."""
 
+PROTECTED = (Status.RUNNING, Status.FAULTY, Status.CHANGE_FAILED)
+"""Statuses in which a protected instance stays."""
+
 
 class DeleteInstance(InstanceRequest):
     """Take an instance away with its data, addresses, rules, certificates and secrets."""
@@ -27,6 +30,12 @@ class DeleteInstance(InstanceRequest):
     confirm: str = Field(
         title="Confirm",
         description="The name of the instance, once more: its data cannot be brought back.",
+    )
+    lift_protection: bool = Field(
+        default=False,
+        title="Lift protection",
+        description="For a protected instance that is Change failed, which modify-instance cannot "
+        "change: delete it all the same.",
     )
 
 
@@ -47,9 +56,22 @@ def plan_deletion(instance: Instance, request: DeleteInstance) -> DeletionPlan:
     if instance.status not in DELETABLE:
         accepted = ", ".join(DELETABLE)
         raise refusal("instance", f"{instance.name} ({instance.status})", f"accepted: {accepted}")
+    _check_protection(instance, request)
     steps = [_machine_step(broker) for broker in instance.brokers if broker.machine is not None]
     secrets = PlannedStep("instance", "forget its secrets and certificates", instance.id)
     return DeletionPlan(title, (*steps, secrets), instance=instance)
+
+
+def _check_protection(instance: Instance, request: DeleteInstance) -> None:
+    """What was never finished, or is going already, has nothing to protect."""
+    if not instance.wish.delete_protection or instance.status not in PROTECTED:
+        return
+    how = f"lift that with modify-instance instance={instance.name} delete_protection=off"
+    if instance.status is Status.CHANGE_FAILED:
+        if request.lift_protection:
+            return
+        how = "finish what failed, or say lift_protection=true to delete it all the same"
+    raise refusal("instance", instance.name, f"it is protected against deletion; {how}")
 
 
 def _machine_step(broker: Broker) -> PlannedStep:

@@ -68,6 +68,7 @@ class Wish(BaseModel):
     tags: tuple[tuple[str, str], ...] = ()
     description: str = ""
     enterprise_project: str = ""
+    delete_protection: bool = False
     start_generation: int = 1
     broker_generations: tuple[tuple[int, int], ...] = ()
     """Brokers that were asked to start again on their own -> their generation."""

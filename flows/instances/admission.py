@@ -5,8 +5,10 @@ from __future__ import annotations
 from flows.domain.creation import CreateInstance, differing_fields, wish_of
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Status
+from flows.domain.modification import ModifyInstance, modified
 from flows.domain.request import InstanceRequest
 from flows.procedures.operation import Subject
+from flows.procedures.subjects import living
 from flows.steps.site import Doors, InstanceRow
 
 
@@ -29,6 +31,38 @@ def existing(doors: Doors, request: InstanceRequest) -> Subject:
         known = ", ".join(row.wish.name for row in doors.records.living()) or "none"
         raise refusal("instance", name, f"there is no such instance; living are {known}")
     return Subject(found)
+
+
+def to_modify(doors: Doors, request: ModifyInstance) -> Subject:
+    """The living instance, which can have the name and the provider's things that are asked for.
+
+    One that the same request has renamed already is found under its new name.
+    """
+    subject = _renamed(doors, request) or living(doors, request)
+    row = subject.row
+    _check_free(doors, request.name, row)
+    for objection in doors.provider.objections(modified(row.wish, request)):
+        raise Refused(objection)
+    return subject
+
+
+def _renamed(doors: Doors, request: ModifyInstance) -> Subject | None:
+    found = doors.records.find(request.name) if request.name else None
+    if found is None or doors.records.find(request.instance) is not None:
+        return None
+    names = {revision.wish.name for revision in doors.records.wishes(found.id)}
+    return Subject(found) if request.instance in names else None
+
+
+def _check_free(doors: Doors, name: str, row: InstanceRow) -> None:
+    if name in ("", row.wish.name):
+        return
+    holder = doors.records.find(name)
+    gone = doors.records.find_deleted(name)
+    if name in (row.id, holder.id if holder else None, gone.id if gone else None):
+        raise refusal("name", name, "it is the id of an instance; choose another")
+    if holder is not None:
+        raise refusal("name", name, f"the instance {holder.id} has it; choose another")
 
 
 def _new_row(doors: Doors, request: CreateInstance) -> InstanceRow:

@@ -94,6 +94,10 @@ def _a_wish_is_revised(records: Records) -> None:
     assert str(taken.value) == 'name "neighbour": the instance revi2222 has it; choose another'
     with pytest.raises(EffectFailed, match="there is no instance with the id nobody"):
         records.revise("nobody", renamed, epoch=9)
+    for id in ("revi1111", "revi2222"):
+        with pytest.raises(Refused) as is_id:
+            records.revise("revi1111", renamed.model_copy(update={"name": id}), epoch=9)
+        assert str(is_id.value) == f'name "{id}": it is the id of an instance; choose another'
 
 
 def _machines_are_kept_until_they_are_forgotten(records: Records) -> None:

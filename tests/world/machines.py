@@ -71,8 +71,15 @@ class FakeProvider(Fake):
         }
 
     def objections(self, wish: Wish) -> tuple[str, ...]:
-        """Disks cannot be encrypted."""
-        return ("disk_encryption on: not here",) if wish.disk_encryption else ()
+        """Disks cannot be encrypted, and there is one security group."""
+        only = self.defaults()["security_group"]
+        sentences = {
+            "disk_encryption on: not here": wish.disk_encryption,
+            f'security_group "{wish.security_group}": {self.words} has only "{only}"': (
+                wish.security_group != only
+            ),
+        }
+        return tuple(sentence for sentence, holds in sentences.items() if holds)
 
     def zones(self) -> tuple[str, ...]:
         """Three."""

@@ -47,12 +47,7 @@ class FakeRecords(Fake):
     @changes
     def add(self, row: InstanceRow) -> None:
         """A new instance; its name must be free, and no id."""
-        name = row.wish.name
-        if name in self.rows or name == row.id:
-            raise refusal("name", name, "it is the id of an instance; choose another")
-        taken = self.find(name)
-        if taken is not None:
-            raise refusal("name", name, f"the instance {taken.id} has it; choose another")
+        self._check_label(row.wish.name, row.id)
         self.rows[row.id] = row
         self.revisions[row.id] = [Revision(row.revision, row.wish, None, self._now())]
 
@@ -62,9 +57,8 @@ class FakeRecords(Fake):
         row = self._row(instance_id)
         if row.wish == wish:
             return row.revision
-        taken = self.find(wish.name)
-        if taken is not None and taken.id != instance_id:
-            raise refusal("name", wish.name, f"the instance {taken.id} has it; choose another")
+        if wish.name != row.wish.name:
+            self._check_label(wish.name, instance_id)
         made = Revision(row.revision + 1, wish, epoch, self._now())
         self.revisions[instance_id].append(made)
         self.rows[instance_id] = replace(row, wish=wish, revision=made.number)
@@ -140,7 +134,9 @@ class FakeRecords(Fake):
         return tuple(
             self._as_it_stands(row)
             for row in rows
-            if instance is None or instance in (row.instance_id, row.instance_name)
+            if instance is None
+            or instance in (row.instance_id, row.instance_name)
+            or row.instance_id in self._ids_called(instance)
         )
 
     @changes
@@ -151,6 +147,16 @@ class FakeRecords(Fake):
     def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
         """Oldest first."""
         return tuple(each for each in self.audit if resource in (None, each.resource))
+
+    def _check_label(self, name: str, instance_id: str) -> None:
+        if name in self.rows or name == instance_id:
+            raise refusal("name", name, "it is the id of an instance; choose another")
+        taken = self.find(name)
+        if taken is not None:
+            raise refusal("name", name, f"the instance {taken.id} has it; choose another")
+
+    def _ids_called(self, name: str) -> set[str]:
+        return {row.id for row in self.rows.values() if row.wish.name == name}
 
     def _row(self, instance_id: str) -> InstanceRow:
         if instance_id not in self.rows:
