@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -29,8 +30,19 @@ class Settings:
     lab_root: Path = Path("/var/lib/kafka-fleet")
     lab_network: str = "198.18.0.0/15"
     cache: Path = Path("/var/cache/kafka-fleet")
+    quota_instances: int = 100
+    quota_brokers: int = 1000
+    quota_storage_gb: int = 1_500_000
+    """What all instances together may be; `fleet quotas` shows what they are."""
     database: str = ""
-    """URL of the records; empty: SQLite in `home`."""
+    """URL of the records, without a password; empty: SQLite in `home`."""
+    hosts: str = ""
+    """Path of a list of own machines (`inventories/hosts/example.yml`); empty: there are none."""
+    audit_days: int = 7
+    """How long a line of the audit is kept."""
+    backups: str = ""
+    """Directory of the scheduled backups; empty: within `home`."""
+    backups_kept: int = 7
 
     @property
     def secrets(self) -> Path:
@@ -49,8 +61,22 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy's URL of the records."""
-        return self.database or f"sqlite:///{self.home / 'records.db'}"
+        """SQLAlchemy's URL of the records; PostgreSQL's password comes from `pgpass`, if any."""
+        if not self.database:
+            return f"sqlite:///{self.home / 'records.db'}"
+        if not self.pgpass.exists():
+            return self.database
+        return f"{self.database}{'&' if '?' in self.database else '?'}passfile={self.pgpass}"
+
+    @property
+    def pgpass(self) -> Path:
+        """PostgreSQL's password file, in the format of libpq's `~/.pgpass` (0600)."""
+        return self.secrets / "pgpass"
+
+    @property
+    def backups_directory(self) -> Path:
+        """Where the scheduled backups are kept."""
+        return Path(self.backups) if self.backups else self.home / "backups"
 
     @property
     def prefect_api(self) -> str:
@@ -64,6 +90,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     given: dict[str, Any] = {**_from_file(home / "settings.toml"), **_from(environment)}
     given.pop("home", None)
     settings = Settings(home=home, **{name: _typed(name, text) for name, text in given.items()})
+    _check_database(settings)
+    _check_hosts(settings)
     return settings if settings.lab else replace(settings, lab=_own_lab(home))
 
 
@@ -75,6 +103,26 @@ def as_toml(settings: Settings) -> str:
         name: value if isinstance(value, int) else str(value) for name, value in values.items()
     }
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in shown.items())
+
+
+def _check_database(settings: Settings) -> None:
+    scheme = urlsplit(settings.database).scheme
+    if scheme not in ("", "sqlite", "postgresql+psycopg"):
+        raise ValueError(
+            f'settings: database "{scheme}://...": accepted are '
+            "postgresql+psycopg://USER@HOST/DATABASE and sqlite:////PATH"
+        )
+    if urlsplit(settings.database).password is not None or "password=" in settings.database:
+        raise ValueError(
+            "settings: database: a password in the URL (not shown) can be read by others; accepted "
+            f"is one in {settings.pgpass}, a line HOST:PORT:DATABASE:USER:PASSWORD, mode 0600"
+        )
+
+
+def _check_hosts(settings: Settings) -> None:
+    # Several processes with directories of their own read it.
+    if settings.hosts and not Path(settings.hosts).is_absolute():
+        raise ValueError(f'settings: hosts "{settings.hosts}": an absolute path is accepted')
 
 
 def _own_lab(home: Path) -> str:

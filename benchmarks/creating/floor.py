@@ -206,7 +206,7 @@ def _held(doors: Doors, row: InstanceRow, wish: Mapping[str, Any]) -> Site:
     caller = Caller("benchmark", Door.PYTHON, doors.processes.here("benchmark", ""))
     asked = start_row(create_instance.name, row, wish, caller, doors.clock.now())
     epoch = doors.records.open(asked).epoch
-    return open_site(doors, row.id, epoch, caller, PlainStage())
+    return open_site(doors, row, epoch, caller, PlainStage())
 
 
 def _machines_of(instance: Instance) -> tuple[Machine, ...]:

@@ -26,6 +26,8 @@ from flows.domain.cluster import (
 from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
+from flows.domain.reassignment import PartitionName
+from flows.domain.quotas import Allowance
 from flows.domain.wish import Wish
 
 
@@ -78,14 +80,40 @@ class Provider(Protocol):
         """The network (CIDR) whose clients the default security group lets in."""
         ...
 
+    def survey(self, orders: Sequence[MachineOrder]) -> tuple[str, ...]:
+        """Sentences for why there are no machines for these orders; nothing is changed.
+
+        Only where machines are there already and have to be looked at.
+        """
+        ...
+
     def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
         """All of them, in parallel; those that exist already are started and returned."""
+        ...
+
+    def size(self, name: str) -> MachineSize | None:
+        """The machine's size now; None when there is no such machine."""
+        ...
+
+    def resize(self, name: str, vcpus: int, memory_gb: int) -> None:
+        """The machine has this size; EffectFailed where machines are what they are."""
+        ...
+
+    def grow_disk(self, name: str, gb: int) -> None:
+        """The data disk has this size, live; its file system is not touched. It never shrinks."""
         ...
 
     def exists(self, name: str) -> bool: ...
     def running(self, name: str) -> bool: ...
     def remove(self, names: Sequence[str]) -> None:
-        """None of them exists any more; no trace of their disks and addresses is left."""
+        """None of them exists any more; no trace of their disks and addresses is left.
+
+        One of a provider that keeps its machines is free for others, once it is clean.
+        """
+        ...
+
+    def clean_left(self) -> tuple[str, ...]:
+        """Machines that could not be given back clean, and answer again, are; a line for each."""
         ...
 
 
@@ -152,6 +180,14 @@ class ZooKeeper(Protocol):
         """The nodes are there with this content and owner; returns how many had to be written."""
         ...
 
+    def merge_config(self, instance: Instance, path: str, values: Mapping[str, str]) -> bool:
+        """The configuration node holds these values beside those that it had; True if written."""
+        ...
+
+    def remove(self, instance: Instance, path: str) -> bool:
+        """The node is gone, with all below it; True when it was there."""
+        ...
+
     def announce(self, instance: Instance, change: str) -> None:
         """Brokers read the configuration of `change` again (`users/alice`)."""
         ...
@@ -177,11 +213,50 @@ class Kafka(Protocol):
         """The topic exists; True when it had to be made."""
         ...
 
+    def accepts(self, instance: Instance, broker: Broker, login: Login) -> bool:
+        """Whether this broker lets the user in through PRIVATE."""
+        ...
+
+    def replicas(self, instance: Instance) -> tuple[Replica, ...]:
+        """Every replica on every disk with its size in bytes; internal topics too."""
+        ...
+
+    def permissions(self, instance: Instance) -> Mapping[str, tuple[Permission, ...]]:
+        """Topic -> the list of its own."""
+        ...
+
+    def revoke(self, instance: Instance, principal: str) -> None:
+        """No list names the principal any more."""
+        ...
+
     def topics_with_permissions(self, instance: Instance) -> frozenset[str]: ...
     def grant(self, instance: Instance, topic: str, permissions: Sequence[Permission]) -> None: ...
     def elect_preferred(
         self, instance: Instance, partitions: Sequence[tuple[str, int]]
     ) -> None: ...
+    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
+        """The running broker was told these values beside those that it had.
+
+        Kafka acknowledges before it applies, and some values without ever applying them: what
+        matters is to be proved by its effect.
+        """
+        ...
+
+    def configure(
+        self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
+    ) -> None:
+        """Topics and brokers (`topics/orders`, `brokers/1`) hold these values; None removes one.
+
+        What they held besides stays.
+        """
+        ...
+
+    def reassign(
+        self, instance: Instance, lists: Mapping[PartitionName, tuple[int, ...] | None]
+    ) -> None:
+        """The partitions begin to move to these replicas; None cancels a move, where Kafka can."""
+        ...
+
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """Messages with acks=all to every partition through PRIVATE, read back by offset."""
         ...
@@ -196,6 +271,10 @@ class Secrets(Protocol):
 
     def get(self, instance_id: str, name: str) -> str | None: ...
     def put(self, instance_id: str, name: str, value: str) -> None: ...
+    def drop(self, instance_id: str, name: str) -> None:
+        """There is no secret of that name; none before is as well."""
+        ...
+
     def forget(self, instance_id: str) -> None:
         """No secret of the instance is left."""
         ...
@@ -219,7 +298,28 @@ class Records(Protocol):
     def find_deleted(self, name_or_id: str) -> InstanceRow | None: ...
     def living(self) -> tuple[InstanceRow, ...]: ...
     def add(self, row: InstanceRow) -> None: ...
-    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None: ...
+    def allowance(self, instance_id: str) -> Allowance:
+        """The quotas, what of them is used, and how much of that is this instance.
+
+        `add` and `revise` refuse what goes beyond, with nothing in between.
+        """
+        ...
+
+    def set_status(
+        self, instance_id: str, status: Status, reason: str = "", epoch: int | None = None
+    ) -> None:
+        """The instance has this status; Superseded when the operation `epoch` does not hold it."""
+        ...
+
+    def set_status_at_rest(
+        self, instance_id: str, seen: Status, status: Status, reason: str
+    ) -> bool:
+        """The instance has this status, unless it left `seen` or a living operation holds it.
+
+        Answers whether it was set; nothing can happen between the look and the change.
+        """
+        ...
+
     def revise(self, instance_id: str, wish: Wish, epoch: int) -> int:
         """The wish is the newest revision, made by that operation; the present one makes none.
 
@@ -264,6 +364,13 @@ class Records(Protocol):
         """The audit, oldest first; of one resource or of all."""
         ...
 
+    def forget_traces(self, before: datetime) -> int:
+        """Lines of the audit from before that moment are gone; answers how many they were.
+
+        A line of the last day is never deleted: EffectFailed.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class InstanceRow:
@@ -301,7 +408,10 @@ class Doors:
     """All adapters of a control plane; what an operation opens its site from."""
 
     clock: Clock
-    provider: Provider
+    providers: tuple[str, ...]
+    """Names of the providers that this control plane has; the first one is its default."""
+    provider: Callable[[str], Provider]
+    """The provider of that name, the default one without a name; Refused when it has none."""
     records: Records
     secrets: Secrets
     processes: Processes

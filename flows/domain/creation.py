@@ -10,11 +10,14 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flows.domain.choices import choice
+from flows.domain.connections import told_limits
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
 from flows.domain.instance import Broker, Instance, Status
 from flows.domain.names import check_instance_name, check_password, check_user_name
 from flows.domain.plan import Plan, PlannedStep
+from flows.domain.quotas import check_quotas
+from flows.domain.providers import ProviderName
 from flows.domain.request import Request, read_secret_reference, split_list
 from flows.domain.room import check_room
 from flows.domain.tags import parse_tags
@@ -38,7 +41,8 @@ class CreateInstance(Request):
     version: Annotated[VersionName, choice(VersionName, "version")] = Field(
         default=VersionName.V2_7,
         title="Kafka version",
-        description="2.7 is the newest 2.7 patch. Fixed for the life of the instance.",
+        description="2.7 is the newest 2.7 patch; 1.1.0 cannot limit connections to a flavor's "
+        "number. Fixed for the life of the instance.",
     )
     flavor: Annotated[FlavorName, choice(FlavorName, "flavor")] = Field(
         default=FlavorName.SMALL,
@@ -70,6 +74,14 @@ class CreateInstance(Request):
         default=1,
         title="Availability zones",
         description="1, or 3 and more (never 2), at most one per broker. Fixed.",
+    )
+    provider: Annotated[ProviderName | None, choice(ProviderName, "provider", optional=True)] = (
+        Field(
+            default=None,
+            title="Provider",
+            description="Where its machines come from: the embedded lab, or hosts of your own. "
+            "Empty: the lab if there is one. Fixed.",
+        )
     )
     network: str = Field(
         default="", title="Network", description="Empty: the provider's default. Fixed."
@@ -240,10 +252,6 @@ def _check_users(request: CreateInstance) -> None:
 
 
 def _check_coming(request: CreateInstance) -> None:
-    if not VERSIONS[request.version].available:
-        raise refusal(
-            "version", str(request.version), "it comes with a later release; 2.7 is accepted now"
-        )
     if request.public_access:
         raise refusal(
             "public_access",
@@ -255,7 +263,7 @@ def _check_coming(request: CreateInstance) -> None:
 def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
     """The wish that a request means; `defaults` are the provider's: provider, network, ..."""
     chosen = request.model_dump(
-        exclude={"plan_only", "approved_plan", "tags", *CreateInstance.secret_fields}
+        exclude={"plan_only", "approved_plan", "provider", "tags", *CreateInstance.secret_fields}
     )
     for parameter in ("network", "subnet", "security_group"):
         chosen[parameter] = chosen[parameter] or defaults[parameter]
@@ -265,7 +273,7 @@ def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
 def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
     """The fields in which two wishes differ, in the order of the request.
 
-    A restart raises `start_generation`; nobody asks for one by creating.
+    A restart raises generations, and users come and go; nobody asks for that by creating.
     """
     return tuple(
         field
@@ -288,9 +296,11 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     if instance.status in (Status.RUNNING, Status.FAULTY):
         return CreationPlan(title, instance=instance)
     _check_unfinished(instance)
+    check_quotas(instance.allowance, instance.wish)
     check_provider(instance)
     steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))
-    return CreationPlan(title, (*steps, _proof(instance)), _warnings(request), instance=instance)
+    warnings = _warnings(request, instance.wish)
+    return CreationPlan(title, (*steps, _proof(instance)), warnings, instance=instance)
 
 
 def _check_unfinished(instance: Instance) -> None:
@@ -307,8 +317,8 @@ def check_provider(instance: Instance) -> None:
     around = instance.surroundings
     if around is None:
         return
-    for objection in around.objections:
-        raise Refused(objection)
+    if around.objections:
+        raise Refused("; ".join(around.objections))
     if instance.wish.availability_zones > len(around.zones):
         names = ", ".join(around.zones)
         accepted = f"{around.provider} has {len(around.zones)} zones: {names}"
@@ -321,7 +331,9 @@ def _broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
     subject, wish = f"broker {broker.id}", instance.wish
     if broker.machine is None:
         size = f"{wish.flavor_row.vcpus} vCPUs, {wish.flavor_row.memory_gb} GB, "
-        words = f"make a machine in {broker.zone}: {size}{wish.storage_per_broker} GB of disk"
+        around = instance.surroundings
+        verb = "take a host of" if around and around.keeps_machines else "make a machine in"
+        words = f"{verb} {broker.zone}: {size}{wish.storage_per_broker} GB of disk"
         yield PlannedStep(subject, words, f"machine {wish.flavor} {wish.storage_per_broker}")
     if not broker.registered:
         role = " and ZooKeeper" if broker.has_zookeeper else ""
@@ -335,8 +347,10 @@ def _proof(instance: Instance) -> PlannedStep:
     return PlannedStep("instance", words, instance.wish.model_dump_json())
 
 
-def _warnings(request: CreateInstance) -> tuple[str, ...]:
+def _warnings(request: CreateInstance, wish: Wish) -> tuple[str, ...]:
     found = [f"capacity_policy {request.capacity_policy}: recorded, not yet enforced"]
+    if wish.release.listener_limit is not ListenerLimit.KEPT:
+        found.append(f"connections: {told_limits(wish)}")
     if request.manager_user:
         found.append("manager_user, manager_password: recorded, not yet enforced")
     return tuple(found)

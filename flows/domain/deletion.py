@@ -10,6 +10,7 @@ from flows.domain.errors import refusal
 from flows.domain.instance import Broker, Instance, Status
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import InstanceRequest
+from flows.domain.surroundings import Surroundings
 
 DELETABLE = (
     Status.RUNNING,
@@ -57,7 +58,8 @@ def plan_deletion(instance: Instance, request: DeleteInstance) -> DeletionPlan:
         accepted = ", ".join(DELETABLE)
         raise refusal("instance", f"{instance.name} ({instance.status})", f"accepted: {accepted}")
     _check_protection(instance, request)
-    steps = [_machine_step(broker) for broker in instance.brokers if broker.machine is not None]
+    around = instance.surroundings
+    steps = [_machine_step(broker, around) for broker in instance.brokers if broker.machine]
     secrets = PlannedStep("instance", "forget its secrets and certificates", instance.id)
     return DeletionPlan(title, (*steps, secrets), instance=instance)
 
@@ -74,6 +76,8 @@ def _check_protection(instance: Instance, request: DeleteInstance) -> None:
     raise refusal("instance", instance.name, f"it is protected against deletion; {how}")
 
 
-def _machine_step(broker: Broker) -> PlannedStep:
+def _machine_step(broker: Broker, around: Surroundings | None) -> PlannedStep:
     name = broker.machine.name if broker.machine else ""
-    return PlannedStep(f"broker {broker.id}", f"remove machine {name} with its data", name)
+    kept = around is not None and around.keeps_machines
+    words = f"clean the host of {name}" if kept else f"remove machine {name} with its data"
+    return PlannedStep(f"broker {broker.id}", words, name)

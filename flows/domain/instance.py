@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from flows.domain.cluster import ClusterState
 from flows.domain.listeners import Listener, ListenerName, creation_listeners
+from flows.domain.machines import MachineSize
+from flows.domain.quotas import Allowance
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 
@@ -88,6 +90,8 @@ class Broker:
     machine: Machine | None = None
     host: HostState | None = None
     registered: bool = False
+    size: MachineSize | None = None
+    """What the provider says of its machine; None when that was not asked."""
 
     @property
     def has_zookeeper(self) -> bool:
@@ -111,7 +115,10 @@ class Instance:
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
+    allowance: Allowance = Allowance()
     cluster: ClusterState | None = None
+    storage_growths: int = 0
+    """How often the storage of each broker was made larger."""
 
     @property
     def name(self) -> str:
@@ -179,9 +186,7 @@ def host_name(instance_id: str, broker: int) -> str:
     return f"{instance_id}-{broker}"
 
 
-def zones_of(
-    brokers: Sequence[Broker], offered: Sequence[str], wished: int
-) -> tuple[str, ...]:
+def zones_of(brokers: Sequence[Broker], offered: Sequence[str], wished: int) -> tuple[str, ...]:
     """The zones of an instance in the order of its brokers.
 
     Those of its first brokers once they have machines; before that the provider's first ones.

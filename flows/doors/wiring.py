@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
+    from flows.adapters.provider.hosts import HostsProvider
     from flows.adapters.records.sql import SqlRecords
     from flows.adapters.secrets import FernetSecrets
-    from flows.adapters.site import Doors
+    from flows.adapters.site import Doors, Provider
     from inventories.lab import Lab
 
 
@@ -28,7 +30,6 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     from flows.adapters.hosts import SshHosts  # noqa: PLC0415
     from flows.adapters.kafka import ConfluentKafka  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
-    from flows.adapters.provider import LabProvider  # noqa: PLC0415
     from flows.adapters.secrets.kept import SSH_KEY  # noqa: PLC0415
     from flows.adapters.zookeeper import KazooZooKeeper  # noqa: PLC0415
 
@@ -37,9 +38,11 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     def ssh_key(instance_id: str) -> Callable[[], str]:
         return lambda: secrets.get(instance_id, SSH_KEY) or ""
 
+    zookeeper = KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance))
     return site.Doors(
         clock=SystemClock(),
-        provider=LabProvider(open_lab(settings, say)),
+        providers=provider_names(settings),
+        provider=cache(lambda name: open_provider(settings, name, say)),
         records=open_records(settings),
         secrets=secrets,
         processes=LinuxProcesses(),
@@ -48,8 +51,50 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
             instance_id, ssh_key(instance_id), CHECKOUT / "playbooks", tell
         ),
         hosts=cache(lambda instance_id: SshHosts(instance_id, ssh_key(instance_id))),
-        zookeeper=KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance)),
-        kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance)),
+        zookeeper=zookeeper,
+        kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance), zookeeper),
+    )
+
+
+def provider_names(settings: Settings) -> tuple[str, ...]:
+    """Where machines can come from here: the lab once it was brought up, hosts once listed."""
+    lab = ("lab",) if open_lab(settings, lambda line: None).exists() else ()
+    hosts = ("hosts",) if settings.hosts else ()
+    return (*lab, *hosts)
+
+
+def open_provider(settings: Settings, name: str, say: Callable[[str], None]) -> Provider:
+    """The provider of that name, the default one without a name; Refused when it is not here."""
+    from flows.adapters.provider.lab import LabProvider  # noqa: PLC0415
+    from flows.domain.providers import no_provider  # noqa: PLC0415
+
+    available = provider_names(settings)
+    chosen = name or next(iter(available), "")
+    if chosen not in available:
+        raise no_provider(chosen, available)
+    if chosen == "hosts":
+        return open_hosts(settings, say)
+    return LabProvider(open_lab(settings, say))
+
+
+def open_hosts(settings: Settings, say: Callable[[str], None]) -> HostsProvider:
+    """The machines of one's own list; Refused when it cannot be used."""
+    from flows.adapters.ansible import RunnerAnsible  # noqa: PLC0415
+    from flows.adapters.clock import SystemClock  # noqa: PLC0415
+    from flows.adapters.provider.hosts import HostsProvider  # noqa: PLC0415
+    from flows.adapters.provider.taken import TakenHosts  # noqa: PLC0415
+    from flows.adapters.records.engine import open_engine  # noqa: PLC0415
+    from flows.domain.errors import Refused  # noqa: PLC0415
+    from inventories.hosts import HostsRefused, load_hosts  # noqa: PLC0415
+
+    try:
+        listed = load_hosts(Path(settings.hosts))
+    except HostsRefused as refused:
+        raise Refused(f"hosts: {refused}") from None
+    return HostsProvider(
+        listed,
+        TakenHosts(open_engine(settings.database_url), SystemClock()),
+        lambda owner, key: RunnerAnsible(owner, key, CHECKOUT / "playbooks", say),
     )
 
 
@@ -80,8 +125,10 @@ def open_records(settings: Settings) -> SqlRecords:
     from flows.adapters.clock import SystemClock  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.records.sql import open_records as open_sql  # noqa: PLC0415
+    from flows.domain.quotas import Amount  # noqa: PLC0415
 
-    return open_sql(settings.database_url, LinuxProcesses(), SystemClock())
+    quotas = Amount(settings.quota_instances, settings.quota_brokers, settings.quota_storage_gb)
+    return open_sql(settings.database_url, LinuxProcesses(), SystemClock(), quotas)
 
 
 def upgrade_records(settings: Settings) -> None:

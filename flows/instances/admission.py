@@ -41,7 +41,7 @@ def to_modify(doors: Doors, request: ModifyInstance) -> Subject:
     subject = _renamed(doors, request) or living(doors, request)
     row = subject.row
     _check_free(doors, request.name, row)
-    for objection in doors.provider.objections(modified(row.wish, request)):
+    for objection in doors.provider(row.wish.provider).objections(modified(row.wish, request)):
         raise Refused(objection)
     return subject
 
@@ -67,20 +67,23 @@ def _check_free(doors: Doors, name: str, row: InstanceRow) -> None:
 
 def _new_row(doors: Doors, request: CreateInstance) -> InstanceRow:
     instance_id = doors.clock.token(8)
+    defaults = doors.provider(request.provider or "").defaults()
     return InstanceRow(
         id=instance_id,
         organization=f"{instance_id}-{doors.clock.token(8)}",
         status=Status.CREATING,
         reason="",
         revision=1,
-        wish=wish_of(request, doors.provider.defaults()),
+        wish=wish_of(request, defaults),
         created=doors.clock.now(),
         observed={},
     )
 
 
 def _check_same(doors: Doors, request: CreateInstance, found: InstanceRow) -> None:
-    differing = differing_fields(wish_of(request, doors.provider.defaults()), found.wish)
+    # Who names no provider means the one that the instance has.
+    provider = doors.provider(request.provider or found.wish.provider)
+    differing = differing_fields(wish_of(request, provider.defaults()), found.wish)
     if differing:
         raise refusal(
             "name",

@@ -6,8 +6,10 @@ leaves a trace only when a status changes.
 
 from __future__ import annotations
 
-from flows.domain.errors import EffectFailed, ServiceError
+from flows.domain.errors import EffectFailed, Refused, ServiceError
 from flows.domain.health import LEFT_BEHIND, SWEPT
+from flows.steps.connections import limit_again
+from flows.steps.clean_hosts import clean_left
 from flows.steps.hosts import on_each
 from flows.steps.observation import remembered
 from flows.steps.site import Doors, InstanceRow
@@ -29,15 +31,17 @@ def sweep(doors: Doors) -> str:
     living = doors.records.living()
     rows = [row for row in living if row.status in AT_ALL and is_idle(doors, row)]
     lines = on_each(lambda row: _sweep_one(doors, row), rows)
-    return "; ".join([f"{len(rows)} instances looked at", *(line for line in lines if line)])
+    cleaned = clean_left(doors)
+    looked = f"{len(rows)} instances looked at"
+    return "; ".join([looked, *(line for line in lines if line), *cleaned])
 
 
 def _sweep_one(doors: Doors, row: InstanceRow) -> str:
     try:
         eyes = Eyes(doors.hosts(row.id), doors.zookeeper, doors.kafka)
         sight = look(eyes, remembered(doors, row))
-    except EffectFailed as silence:
-        # A provider that does not answer is a fault of its instances, not of the sweep.
+    except (EffectFailed, Refused) as silence:
+        # A provider that does not answer, or is not here any more, is a fault of its instances.
         return _status_line(doors, row, (str(silence),))
     if not is_idle(doors, row):
         return ""
@@ -56,6 +60,6 @@ def _status_line(doors: Doors, row: InstanceRow, found: tuple[str, ...]) -> str:
 def _tidied(doors: Doors, row: InstanceRow, sight: Sight) -> list[str]:
     # One instance that cannot be tidied must not keep the others from being looked at.
     try:
-        return tidy(doors, sight)
+        return [*tidy(doors, sight), *limit_again(doors, row, sight.instance)]
     except ServiceError as failure:
         return [f"{row.wish.name}: {failure}"]

@@ -101,7 +101,7 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     check_approval(doors.records, subject.row, _approval(operation, request), plan)
     row = start_row(operation.name, subject.row, raw, caller, doors.clock.now())
     epoch = doors.records.open(row).epoch
-    site = open_site(doors, subject.row.id, epoch, caller, stage)
+    site = open_site(doors, subject.row, epoch, caller, stage)
     return Held(site, subject, request, secrets, dict(raw))
 
 
@@ -125,7 +125,7 @@ def read(operation: Offer[R], doors: Doors, raw: Mapping[str, Any]) -> tuple[R, 
 
 
 def _look(doors: Doors, row: InstanceRow, caller: Caller, stage: TimedStage) -> Instance:
-    site = open_site(doors, row.id, epoch=0, caller=caller, stage=stage)
+    site = open_site(doors, row, epoch=0, caller=caller, stage=stage)
     return stage.step("look at the instance and its provider", lambda: observe(site, row))
 
 
@@ -181,7 +181,7 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
         return plan
     check_approval(site.records, row, _approval(operation, request), plan)
     remember_acceptance(site, operation.traces, row, held.raw)
-    site.records.set_status(row.id, operation.statuses.during)
+    site.records.set_status(row.id, operation.statuses.during, epoch=site.epoch)
     for name, value in held.secrets.items():
         site.secrets.keep(row.id, name.replace("_", "-"), partial(str, value))
     site.stage.publish("plan", plan.page())
@@ -248,7 +248,7 @@ def _set_status(held: Held[R], status: Status, reason: str = "") -> None:
     if status is Status.DELETED:
         # First: nobody comes back to an instance that is deleted.
         _discard_all(held)
-    held.site.records.set_status(held.site.instance_id, status, reason)
+    held.site.records.set_status(held.site.instance_id, status, reason, held.site.epoch)
 
 
 def _discard_all(held: Held[R]) -> None:

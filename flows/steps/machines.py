@@ -18,7 +18,7 @@ REACHABLE_SECONDS = 90.0
 def make_machines(site: Site, instance: Instance) -> Instance:
     """Every broker has a machine that runs; the instance carries their addresses."""
     key = authorized_key(site)
-    orders = [machine_order(instance, broker, key) for broker in instance.brokers]
+    orders = [machine_order(instance, broker, key, site.epoch) for broker in instance.brokers]
     for machine in site.provider.make(orders):
         site.records.keep_machine(instance.id, machine)
     return with_machines(instance, site.records.machines(instance.id))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from flows.adapters.records.picture import picture
-from flows.adapters.site import Doors, InstanceRow, Records, Site
+from flows.adapters.site import Doors, InstanceRow, Provider, Records, Site
 from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import (
@@ -13,9 +14,11 @@ from flows.domain.instance import (
     HostState,
     Instance,
     Machine,
+    Status,
     host_name,
     machine_name,
     zone_of,
+    zones_of,
 )
 from flows.domain.machines import MachineOrder
 from flows.domain.operations import OperationStatus
@@ -26,17 +29,21 @@ from flows.steps.hosts import on_each
 
 def observe(site: Site, row: InstanceRow) -> Instance:
     """The instance as records, hosts, ZooKeeper and the provider show it now."""
-    instance = remembered(site, row)
+    instance = surveyed(site, remembered(site, row))
     machines = [broker.machine for broker in instance.brokers if broker.machine is not None]
     states = dict(zip(machines, on_each(site.hosts.observe, machines), strict=True))
     cluster = cluster_state(site, instance) if machines else None
     registered = frozenset(cluster.registrations if cluster else ())
     return replace(
         instance,
-        brokers=tuple(_seen(broker, states, registered) for broker in instance.brokers),
+        brokers=tuple(
+            _sized(site, _seen(broker, states, registered)) for broker in instance.brokers
+        ),
         controller=cluster.controller if cluster else None,
         cluster=cluster,
         settled_wish=settled_wish(site.records, row.id),
+        allowance=site.records.allowance(row.id),
+        storage_growths=storage_growths(site.records, row.id),
     )
 
 
@@ -49,8 +56,15 @@ def settled_wish(records: Records, instance_id: str) -> Wish | None:
     ]
     if not ended:
         return None
-    reached = [each for each in records.wishes(instance_id) if (each.operation or 0) <= max(ended)]
-    return reached[-1].wish
+    first, *others = records.wishes(instance_id)
+    reached = [each for each in others if (each.operation or 0) <= max(ended)]
+    return (reached[-1] if reached else first).wish
+
+
+def storage_growths(records: Records, instance_id: str) -> int:
+    """How often an instance was wished with more storage per broker than before."""
+    sizes = [each.wish.storage_per_broker for each in records.wishes(instance_id)]
+    return sum(after > before for before, after in pairwise(sizes))
 
 
 def observe_by_id(site: Site) -> Instance:
@@ -73,20 +87,31 @@ def _row(site: Site) -> InstanceRow:
 def remembered(site: Site | Doors, row: InstanceRow) -> Instance:
     """The instance as records and provider know it; nobody else was asked."""
     instance = picture(row, site.records.machines(row.id))
-    around = surroundings(site, row.wish)
-    zones = around.zones[: row.wish.availability_zones]
+    provider = site.provider if isinstance(site, Site) else site.provider(row.wish.provider)
+    around = surroundings(provider, row.wish)
+    zones = zones_of(instance.brokers, around.zones, row.wish.availability_zones)
     return replace(
         instance,
         brokers=tuple(_with_zone(broker, zones) for broker in instance.brokers),
-        control_address=site.provider.control_address(),
-        client_network=site.provider.client_network(),
+        control_address=provider.control_address(),
+        client_network=provider.client_network(),
         surroundings=around,
     )
 
 
-def surroundings(site: Site | Doors, wish: Wish) -> Surroundings:
+def surveyed(site: Site, instance: Instance) -> Instance:
+    """The instance with the objections of a provider that looked for machines still needed."""
+    missing = [broker for broker in instance.brokers if broker.machine is None]
+    around = instance.surroundings
+    if not missing or around is None or instance.status not in (Status.CREATING, Status.CHANGING):
+        return instance
+    found = site.provider.survey([machine_order(instance, broker) for broker in missing])
+    objections = (*around.objections, *found)
+    return replace(instance, surroundings=replace(around, objections=objections))
+
+
+def surroundings(provider: Provider, wish: Wish) -> Surroundings:
     """What the provider says before anything is asked of it."""
-    provider = site.provider
     return Surroundings(
         provider=provider.words,
         zones=provider.zones(),
@@ -97,7 +122,9 @@ def surroundings(site: Site | Doors, wish: Wish) -> Surroundings:
     )
 
 
-def machine_order(instance: Instance, broker: Broker, authorized_key: str) -> MachineOrder:
+def machine_order(
+    instance: Instance, broker: Broker, authorized_key: str = "", epoch: int = 0
+) -> MachineOrder:
     """The machine that a broker needs; the first one of its place."""
     return replace(
         _any_order(instance.wish),
@@ -105,6 +132,7 @@ def machine_order(instance: Instance, broker: Broker, authorized_key: str) -> Ma
         host_name=host_name(instance.id, broker.id),
         zone=broker.zone,
         authorized_key=authorized_key,
+        epoch=epoch,
     )
 
 
@@ -131,6 +159,11 @@ def _seen(
     if broker.machine is None:
         return broker
     return replace(broker, host=states[broker.machine], registered=broker.id in registered)
+
+
+def _sized(site: Site, broker: Broker) -> Broker:
+    size = site.provider.size(broker.machine.name) if broker.machine else None
+    return replace(broker, size=size)
 
 
 def cluster_state(site: Site, instance: Instance) -> ClusterState | None:

@@ -14,11 +14,9 @@ from flows.steps.step import step
 @step("preflight: SSH, clock, disk, memory, ports, names, Java")
 def check_hosts(site: Site, instance: Instance) -> None:
     """Every host can carry its broker; otherwise EffectFailed names each host and why."""
-    need = HostNeed(
-        owner=instance.id,
-        memory_mb=surroundings(site, instance.wish).need_per_machine.memory_mb,
-        disk_gb=instance.wish.storage_per_broker,
-    )
+    room = surroundings(site.provider, instance.wish).need_per_machine
+    disk_gb = instance.wish.storage_per_broker
+    need = HostNeed(instance.id, room.memory_mb, disk_gb, room.vcpus)
 
     def reasons(machine: Machine) -> list[str]:
         facts = site.hosts.facts(machine)

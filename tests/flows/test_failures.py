@@ -261,17 +261,6 @@ def test_hosts_that_outlive_their_instance_are_looked_at_after_cleaning(
     assert len(world.provider.hosts) == 3
 
 
-def test_a_host_that_outlives_its_instance_must_answer_to_be_cleaned() -> None:
-    world = created(DEMO)
-    world.provider.keeps_machines = True
-    second(world).running = False
-    with pytest.raises(EffectFailed, match="t0000001-2-1: it does not answer"):
-        world.ask(delete_instance, GOODBYE)
-    second(world).running = True
-    world.ask(delete_instance, GOODBYE)
-    assert world.records.living() == ()
-
-
 def test_a_success_leaves_a_page_with_every_step_and_its_seconds() -> None:
     world = created()
     page = world.stage.pages["report"]

@@ -12,7 +12,7 @@ from flows.adapters.site import Play, PlayResult
 from flows.domain import paths
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import HostState, Machine, UnitState
-from flows.domain.machines import HostFacts, MachineOrder, Room
+from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
 
@@ -27,10 +27,13 @@ class FakeHost:
     epoch: int = 0
     distributions: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
     zookeeper: UnitState = UnitState.ABSENT
     kafka: UnitState = UnitState.ABSENT
     kafka_starts: int = 0
     generation: int = 0
+    size: MachineSize = MachineSize(2, 4, 100)
+    file_system_gb: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def demand_answer(self) -> None:
@@ -101,9 +104,32 @@ class FakeProvider(Fake):
         """The network of machines and clients."""
         return "198.18.0.0/24"
 
+    def survey(self, orders: Sequence[MachineOrder]) -> tuple[str, ...]:
+        """Whatever is ordered can be made."""
+        return ()
+
     def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
         """One effect for each machine."""
         return tuple(self._make(order) for order in orders)
+
+    def size(self, name: str) -> MachineSize | None:
+        """As it was made, or made larger."""
+        return self.hosts[name].size if name in self.hosts else None
+
+    def resize(self, name: str, vcpus: int, memory_gb: int) -> None:
+        """One effect, when the size is another one."""
+        size = self._known(name).size
+        wished = replace(size, vcpus=vcpus, memory_gb=memory_gb)
+        if size != wished:
+            self._give(name, wished)
+
+    def grow_disk(self, name: str, gb: int) -> None:
+        """One effect, when the disk is smaller."""
+        size = self._known(name).size
+        if size.disk_gb > gb:
+            raise EffectFailed(f"{name}: a disk only grows")
+        if size.disk_gb < gb:
+            self._give(name, replace(size, disk_gb=gb))
 
     def exists(self, name: str) -> bool:
         """Whether there is such a machine."""
@@ -118,6 +144,19 @@ class FakeProvider(Fake):
         for name in names:
             if name in self.hosts:
                 self._remove(name)
+
+    def _known(self, name: str) -> FakeHost:
+        if name not in self.hosts:
+            raise EffectFailed(f"there is no machine {name}")
+        return self.hosts[name]
+
+    @changes
+    def _give(self, name: str, size: MachineSize) -> None:
+        self.hosts[name].size = size
+
+    def clean_left(self) -> tuple[str, ...]:
+        """Nothing outlives an instance."""
+        return ()
 
     @changes
     def _remove(self, name: str) -> None:
@@ -136,7 +175,8 @@ class FakeProvider(Fake):
         machine = Machine(
             order.name, int(broker), int(generation), address, order.zone, f"ssh-ed25519 {address}"
         )
-        self.hosts[order.name] = FakeHost(machine)
+        size = MachineSize(order.vcpus, order.memory_gb, order.disk_gb)
+        self.hosts[order.name] = FakeHost(machine, size=size)
         return machine
 
 
@@ -178,9 +218,11 @@ class FakeHosts(Fake):
             epoch=host.epoch,
             zookeeper=host.zookeeper,
             kafka=host.kafka,
+            kafka_started=float(host.kafka_starts) if host.kafka is UnitState.ACTIVE else None,
             started_generation=host.generation,
             distributions=tuple(host.distributions),
             digests=dict(host.files),
+            disk_total_bytes=host.file_system_gb << 30,
         )
 
     def unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
@@ -214,8 +256,10 @@ class FakeAnsible(Fake):
         self.shown.append(repr(play.variables))
         verbs = {
             "deliver.yml": self._deliver,
+            "deliver_users.yml": self._deliver_users,
             "start_broker.yml": self._start_broker,
             "stop_broker.yml": self._stop_broker,
+            "grow_disk.yml": self._grow_disk,
             "clean_host.yml": self._clean,
         }
         return PlayResult(
@@ -230,10 +274,22 @@ class FakeAnsible(Fake):
         delivered = {each["path"]: _digest(each["content"]) for each in files}
         changed = host.files != delivered
         host.files = delivered
+        host.contents = {each["path"]: each["content"] for each in files}
+        host.file_system_gb = host.file_system_gb or host.size.disk_gb
         if paths.ZOOKEEPER_UNIT in variables["host_started_units"]:
             _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)
             host.zookeeper = UnitState.ACTIVE
         return int(changed)
+
+    @changes
+    def _deliver_users(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), play.epoch)
+        files = play.secrets[machine.name]["host_secret_files"]
+        before = dict(host.contents)
+        host.contents |= {each["path"]: each["content"] for each in files}
+        host.files |= {each["path"]: _digest(each["content"]) for each in files}
+        return int(before != host.contents)
 
     @changes
     def _start_broker(self, play: Play, machine: Machine) -> int:
@@ -245,6 +301,14 @@ class FakeAnsible(Fake):
         host.kafka = UnitState.ACTIVE
         host.kafka_starts += int(started)
         return int(started)
+
+    @changes
+    def _grow_disk(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), play.epoch)
+        grown = host.file_system_gb < host.size.disk_gb
+        host.file_system_gb = host.size.disk_gb
+        return int(grown)
 
     @changes
     def _stop_broker(self, play: Play, machine: Machine) -> int:

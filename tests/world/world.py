@@ -10,6 +10,7 @@ from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
 from flows.domain.instance import Status, UnitState
 from flows.domain.operations import Caller, Door, Run
+from flows.domain.providers import no_provider
 from flows.monitoring.check_health import sweep
 from flows.procedures.conduct import conduct
 from flows.procedures.operation import Operation, Outcome
@@ -52,11 +53,11 @@ class FakeDistributions(Fake):
 class World:
     """Everything an operation can touch."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: type[FakeProvider] = FakeProvider) -> None:
         self.effects = Effects(check=self.check)
         self.clock = FakeClock()
         self.processes = FakeProcesses()
-        self.provider = FakeProvider(self.effects)
+        self.provider = provider(self.effects)
         self.records = FakeRecords(self.effects, self.processes.alive, self.clock.now)
         self.secrets = FakeSecrets(self.effects)
         self.distributions = FakeDistributions(self.effects)
@@ -71,7 +72,8 @@ class World:
         """The adapters of a control plane, all of them fakes."""
         return Doors(
             clock=self.clock,
-            provider=self.provider,
+            providers=(self.provider.name,),
+            provider=self._provider_named,
             records=self.records,
             secrets=self.secrets,
             processes=self.processes,
@@ -81,6 +83,11 @@ class World:
             zookeeper=self.zookeeper,
             kafka=self.kafka,
         )
+
+    def _provider_named(self, name: str) -> FakeProvider:
+        if name not in ("", self.provider.name):
+            raise no_provider(name, (self.provider.name,))
+        return self.provider
 
     def ask(
         self,

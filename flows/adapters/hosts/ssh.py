@@ -20,7 +20,7 @@ from flows.domain.paths import CONFIG
 
 _REMOTE = Path(__file__).parent / "remote"
 # The same file that the Ansible modules use: there is one rule for who may change a host.
-_CLAIM = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet/claim.py"
+CLAIM = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet/claim.py"
 
 
 class SshHosts:
@@ -93,7 +93,7 @@ class SshHosts:
         claim = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
 
         def put(connection: Connection) -> None:
-            ask(connection, _CLAIM, "claim", **claim)
+            ask(connection, CLAIM, "claim", **claim)
             if unpacking.present(connection, distribution) != tarball.name:
                 unpacking.put(connection, distribution, tarball)
 

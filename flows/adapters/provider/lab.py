@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine
-from flows.domain.machines import MachineOrder, Room
+from flows.domain.machines import MachineOrder, MachineSize, Room
 from flows.domain.wish import Wish
 from inventories import lab as labs
 
@@ -77,10 +77,27 @@ class LabProvider:
         """The lab's LAN."""
         return str(_asked(self._lab.status).lan)
 
+    def survey(self, orders: Sequence[MachineOrder]) -> tuple[str, ...]:
+        """Nothing: machines are made as they are ordered."""
+        return ()
+
     def make(self, orders: Sequence[MachineOrder]) -> tuple[Machine, ...]:
         """All machines run; made in parallel."""
         specs = [_spec(order) for order in orders]
         return tuple(_machine(made) for made in _asked(lambda: self._lab.create_machines(specs)))
+
+    def size(self, name: str) -> MachineSize | None:
+        """As it was asked for; what the lab makes of it is smaller by its factor."""
+        found = self._lab.show(name)
+        return MachineSize(found.vcpus, found.memory_mb // 1024, found.disk_gb) if found else None
+
+    def resize(self, name: str, vcpus: int, memory_gb: int) -> None:
+        """At once, without a reboot; processes see the new size when they start."""
+        _asked(lambda: self._lab.resize(name, vcpus=vcpus, memory_mb=memory_gb * 1024))
+
+    def grow_disk(self, name: str, gb: int) -> None:
+        """At once, also within a running machine."""
+        _asked(lambda: self._lab.grow_disk(name, gb))
 
     def exists(self, name: str) -> bool:
         """Whether the lab knows a machine of this name."""
@@ -95,6 +112,10 @@ class LabProvider:
         """None of the machines exists; their disks and addresses are free."""
         for name in names:
             _asked(lambda name=name: self._lab.remove(name))  # type: ignore[misc]
+
+    def clean_left(self) -> tuple[str, ...]:
+        """Nothing: no machine outlives its instance."""
+        return ()
 
 
 def _spec(order: MachineOrder) -> labs.MachineSpec:
