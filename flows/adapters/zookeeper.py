@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -40,6 +41,7 @@ LIMIT_SECONDS = 15.0
 
 _SESSION_SECONDS = 6.0
 _STATUS_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
 _ASK_TRIES, _MERGE_TRIES = 3, 10
 _ALL_RIGHTS, _READ = 31, 1
 _OWN = (ACL(_ALL_RIGHTS, Id("sasl", "kafka")),)
@@ -101,15 +103,46 @@ class KazooZooKeeper:
         with self._session(instance) as session:
             return session.merge(instance.chroot + path, values)
 
+    def remove(self, instance: Instance, path: str) -> bool:
+        """The node is gone, with all below it; True when it was there."""
+        with self._session(instance) as session:
+            return session.remove(instance.chroot + path)
+
     def announce(self, instance: Instance, change: str) -> None:
         """Brokers read the configuration of `change` again (`users/alice`).
 
         Before the first broker ever started there is none to tell: it reads all when it starts.
         """
-        text = json.dumps({"version": 2, "entity_path": change})
-        path = f"{instance.chroot}/config/changes/config_change_"
         with self._session(instance) as session, suppress(NoNodeError):
-            session.append(path, text.encode(), _PUBLIC)
+            session.append(_changes(instance), _change(change), _PUBLIC)
+
+    def configure(
+        self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
+    ) -> None:
+        """Entities (`topics/orders`) hold these values, and brokers were told; None removes one."""
+        with self._session(instance) as session:
+            for entity, values in settings.items():
+                session.merge(f"{instance.chroot}/config/{entity}", values)
+                session.append(_changes(instance), _change(entity), _PUBLIC)
+
+    def place(self, instance: Instance, path: str, data: str) -> bool:
+        """A node of this content is there; False when there was one, which is left as it is."""
+        with self._session(instance) as session:
+            return session.create(instance.chroot + path, data.encode(), _PUBLIC)
+
+    def order(self, instance: Instance, path: str, data: str) -> None:
+        """The controller took the order `path` with this content, and took its node away.
+
+        There is one order of a kind at a time: one that is there already, from an earlier try or
+        from somebody else, is waited for first. One that nobody takes in time is removed: it
+        would be in the way of all later ones.
+        """
+        wanted = instance.chroot + path
+        with self._session(instance) as session:
+            if not _carried_out(session, wanted, data.encode(), self._limit):
+                session.delete(wanted)
+                reason = f"the controller did not take {path} within {self._limit:g} s"
+                raise _failed(instance, reason)
 
     def registrations(self, instance: Instance) -> Mapping[int, int]:
         """Broker id -> generation (czxid) of its registration.
@@ -117,7 +150,6 @@ class KazooZooKeeper:
         A new generation means a new session, not always a new process; and a broker registers
         before it serves: it may still die of what it reads in ZooKeeper.
         """
-        parent = f"{instance.chroot}/brokers/ids"
         with self._session(instance) as session:
             return _registrations(session, instance.chroot)
 
@@ -207,13 +239,20 @@ class _Session:
         stat = self._ask(self._client.exists_async, path)
         return None if stat is None else int(stat.czxid)
 
+    def exists(self, path: str) -> bool:
+        return self.created(path) is not None
+
+    def delete(self, path: str) -> None:
+        with suppress(NoNodeError):
+            self._ask(self._client.delete_async, path)
+
     def append(self, path: str, data: bytes, acl: Sequence[ACL]) -> None:
         self._ask(self._client.create_async, path, data, acl=list(acl), sequence=True)
 
     def put(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
         """The node has this content and this owner; True when one of them had to be written."""
         node = self.get(path)
-        if node is None and self._create(path, data, acl):
+        if node is None and self.create(path, data, acl):
             return True
         changed = node is None or not _same(node.data, data)
         if changed:
@@ -228,13 +267,24 @@ class _Session:
         self._ask(self._client.set_acls_async, path, list(acl))
         return True
 
-    def merge(self, path: str, values: Mapping[str, str]) -> bool:
+    def remove(self, path: str) -> bool:
+        for child in self.children(path):
+            self.remove(f"{path}/{child}")
+        try:
+            self._ask(self._client.delete_async, path)
+        except NoNodeError:
+            return False
+        return True
+
+    def merge(self, path: str, values: Mapping[str, str | None]) -> bool:
         for _ in range(_MERGE_TRIES):
             node = self.get(path)
             present = _config_of(node)
-            if values.items() <= present.items():
+            merged = {**present, **values}
+            wished = {key: value for key, value in merged.items() if value is not None}
+            if wished == present:
                 return False
-            if self._replace(path, node, {**present, **values}):
+            if self._replace(path, node, wished):
                 return True
         raise EffectFailed(
             f"ZooKeeper node {path}: others changed it {_MERGE_TRIES} times meanwhile"
@@ -244,14 +294,14 @@ class _Session:
         """False when somebody else was faster."""
         data = json.dumps({"version": 1, "config": config}).encode()
         if node is None:
-            return self._create(path, data, _OWN)
+            return self.create(path, data, _OWN)
         try:
             self._ask(self._client.set_async, path, data, version=node.version)
         except BadVersionError:
             return False
         return True
 
-    def _create(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
+    def create(self, path: str, data: bytes, acl: Sequence[ACL]) -> bool:
         """False when it is there already."""
         try:
             self._ask(self._client.create_async, path, data, acl=list(acl))
@@ -268,6 +318,16 @@ class _Session:
             with suppress(ConnectionLoss):
                 return question(*arguments, **options).get(timeout=self._limit)
         return question(*arguments, **options).get(timeout=self._limit)
+
+
+def _carried_out(session: _Session, path: str, order: bytes, limit: float) -> bool:
+    placed, deadline = False, time.monotonic() + limit
+    while time.monotonic() < deadline:
+        placed = placed or session.create(path, order, _PUBLIC)
+        if placed and not session.exists(path):
+            return True
+        time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def _registrations(session: _Session, chroot: str) -> dict[int, int]:
@@ -400,6 +460,14 @@ def _same(present: bytes, wished: bytes) -> bool:
         return present == wished or bool(json.loads(present) == json.loads(wished))
     except ValueError:
         return False
+
+
+def _changes(instance: Instance) -> str:
+    return f"{instance.chroot}/config/changes/config_change_"
+
+
+def _change(entity: str) -> bytes:
+    return json.dumps({"version": 2, "entity_path": entity}).encode()
 
 
 def _config_of(node: _Content | None) -> dict[str, str]:

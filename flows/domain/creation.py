@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flows.domain.choices import choice
 from flows.domain.connections import told_limits
+from flows.domain.connections import told_limits
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
 from flows.domain.instance import Broker, Instance, Status

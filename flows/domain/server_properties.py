@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows.domain import paths
+from flows.domain.connections import limits_in_file
 from flows.domain.host_secrets import HostSecrets, ListenerStores
 from flows.domain.instance import Broker, Instance
 from flows.domain.jvm import jvm
@@ -24,8 +25,6 @@ CIPHER_SUITES = (
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
 )
-CONNECTIONS_PER_ADDRESS = 1_000
-UNLIMITED_PER_ADDRESS = 20_000
 
 PARAMETERS = {
     "min.insync.replicas": "1",
@@ -72,7 +71,7 @@ def server_properties(instance: Instance, broker: Broker, secrets: HostSecrets) 
         **_security(instance, secrets),
         **_client_listeners(instance, broker),
         **_stores(secrets),
-        **_connections(instance),
+        **limits_in_file(instance, broker),
         **PARAMETERS,
         "auto.create.topics.enable": _flag(instance.wish.auto_create_topics),
         **_STATIC,
@@ -134,8 +133,6 @@ def _client_listeners(instance: Instance, broker: Broker) -> dict[str, str]:
 def _client_listener(instance: Instance, listener: Listener) -> dict[str, str]:
     key = f"listener.name.{listener.name.lower()}"
     found = {f"{key}.principal.builder.class": "kafkafleet.ListenerPrincipalBuilder"}
-    if instance.wish.release.limits_connections:
-        found[f"{key}.max.connections"] = str(instance.wish.flavor_row.connections)
     if listener.protocol is Protocol.SASL_SSL:
         found[f"{key}.sasl.enabled.mechanisms"] = ",".join(instance.wish.mechanisms)
         found[f"{key}.scram-sha-512.sasl.jaas.config"] = _SCRAM
@@ -165,17 +162,6 @@ def _listener_stores(key: str, stores: ListenerStores) -> dict[str, str]:
             f"{key}.truststore.password": stores.truststore.password,
         }
     return found
-
-
-def _connections(instance: Instance) -> dict[str, str]:
-    # The limit per address exists broker-wide only: the product and the other brokers must
-    # never be shut out by it.
-    known = [instance.control_address, *(str(broker.address) for broker in instance.brokers)]
-    overrides = ",".join(f"{address}:{UNLIMITED_PER_ADDRESS}" for address in known)
-    return {
-        "max.connections.per.ip": str(CONNECTIONS_PER_ADDRESS),
-        "max.connections.per.ip.overrides": overrides,
-    }
 
 
 def _memory(instance: Instance) -> dict[str, str]:

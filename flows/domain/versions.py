@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -16,35 +16,86 @@ class VersionName(StrEnum):
     V2_7 = "2.7"
 
 
+class Through(StrEnum):
+    """Whom a running cluster is asked for a change: its brokers, or ZooKeeper where they cannot."""
+
+    BROKERS = "brokers"
+    ZOOKEEPER = "zookeeper"
+
+
+class ListenerLimit(StrEnum):
+    """What becomes of a listener's own limit of connections (`max.connections`, KIP-402)."""
+
+    NONE = "none"
+    """The version knows none: whatever is set is ignored."""
+    FORGOTTEN = "forgotten"
+    """In force from an alteration until the broker stops; no broker starts with it."""
+    KEPT = "kept"
+    """In force from the start on, as its file says."""
+
+
 @dataclass(frozen=True)
 class Version:
-    """A Kafka release: its distribution and the settings that only it needs."""
+    """A Kafka release: its distribution, what it can be asked for and how, and its own settings."""
 
     name: str
     release: str
     distribution: str
-    available: bool
     authorizer: str
     tls_protocols: str
-    client_tls_protocols: str
-    limits_connections: bool
-    settings: Mapping[str, str]
+    listener_limit: ListenerLimit
+    broker_configs: Through
+    elections: Through
+    reassignments: Through
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 ZOOKEEPER_DISTRIBUTION = "zookeeper-3.8.6"
 
-_SIMPLE = "kafka.security.auth.SimpleAclAuthorizer"
-_ACL = "kafka.security.authorizer.AclAuthorizer"
-_NONE: Mapping[str, str] = MappingProxyType({})
-# The default protocol version, 2.7, stalls acks=all for 8-12 s in one of six controller
-# restarts and breaks a live rotation of the internal authority.
-_V2_7 = MappingProxyType({"inter.broker.protocol.version": "2.5"})
-# Brokers of 1.1.0 and 2.3.0 cannot speak TLS 1.3 to each other, nor serve it at all when it
-# is switched on for every listener; it is on for clients of 2.7 only (SPEC 2.1).
-_TLS12, _TLS13 = "TLSv1.2", "TLSv1.2,TLSv1.3"
-
 VERSIONS: dict[str, Version] = {
-    "1.1.0": Version("1.1.0", "1.1.0", "kafka-1.1.0", False, _SIMPLE, _TLS12, _TLS12, False, _NONE),
-    "2.3.0": Version("2.3.0", "2.3.0", "kafka-2.3.0", False, _SIMPLE, _TLS12, _TLS12, True, _NONE),
-    "2.7": Version("2.7", "2.7.2", "kafka-2.7.2", True, _ACL, _TLS13, _TLS13, True, _V2_7),
+    version.name: version
+    for version in (
+        Version(
+            name=VersionName.V1_1,
+            release="1.1.0",
+            distribution="kafka-1.1.0",
+            authorizer="kafka.security.auth.SimpleAclAuthorizer",
+            # Brokers of 1.1.0 and 2.3.0 cannot speak TLS 1.3 to each other, nor serve anybody
+            # when it is switched on for every listener.
+            tls_protocols="TLSv1.2",
+            listener_limit=ListenerLimit.NONE,
+            # IncrementalAlterConfigs came with 2.3 (KIP-339). The older AlterConfigs replaces
+            # everything that a broker was given at run time, passwords that nobody can read too.
+            broker_configs=Through.ZOOKEEPER,
+            # ElectLeaders came with 2.2 (KIP-183).
+            elections=Through.ZOOKEEPER,
+            # AlterPartitionReassignments came with 2.4 (KIP-455); before, none can be cancelled.
+            reassignments=Through.ZOOKEEPER,
+        ),
+        Version(
+            name=VersionName.V2_3,
+            release="2.3.0",
+            distribution="kafka-2.3.0",
+            authorizer="kafka.security.auth.SimpleAclAuthorizer",
+            tls_protocols="TLSv1.2",
+            listener_limit=ListenerLimit.FORGOTTEN,
+            broker_configs=Through.BROKERS,
+            elections=Through.BROKERS,
+            reassignments=Through.ZOOKEEPER,
+        ),
+        Version(
+            name=VersionName.V2_7,
+            release="2.7.2",
+            distribution="kafka-2.7.2",
+            authorizer="kafka.security.authorizer.AclAuthorizer",
+            tls_protocols="TLSv1.2,TLSv1.3",
+            listener_limit=ListenerLimit.KEPT,
+            broker_configs=Through.BROKERS,
+            elections=Through.BROKERS,
+            reassignments=Through.BROKERS,
+            # The default protocol version, 2.7, stalls acks=all for 8-12 s in one of six
+            # controller restarts and breaks a live rotation of the internal authority.
+            settings=MappingProxyType({"inter.broker.protocol.version": "2.5"}),
+        ),
+    )
 }

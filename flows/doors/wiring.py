@@ -39,6 +39,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
         return lambda: secrets.get(instance_id, SSH_KEY) or ""
 
     zookeeper = KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance))
+    zookeeper = KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance))
     return site.Doors(
         clock=SystemClock(),
         providers=provider_names(settings),

@@ -11,6 +11,7 @@ from flows.procedures.operation import Life, Statuses, operation
 from flows.procedures.remembering import TraceNames
 from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
 from flows.steps.certificates import issue_certificates
+from flows.steps.connections import limit_connections
 from flows.steps.delivery import deliver
 from flows.steps.distribution import unpack_distributions
 from flows.steps.ensemble import ensemble_serves, write_permissions_and_users
@@ -65,6 +66,7 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     start_brokers(site, instance)
     wait_for(site, brokers_registered(instance))
     wait_for(site, metadata_complete(instance))
+    limit_connections(site, instance, instance.brokers)
     make_kafka_topics(site, instance)
     prove(site, instance)
     look_at_new(site, instance)

@@ -10,6 +10,7 @@ from flows.domain.errors import EffectFailed, Refused, ServiceError
 from flows.domain.health import LEFT_BEHIND, SWEPT
 from flows.steps.connections import limit_again
 from flows.steps.clean_hosts import clean_left
+from flows.steps.connections import limit_again
 from flows.steps.hosts import on_each
 from flows.steps.observation import remembered
 from flows.steps.site import Doors, InstanceRow

@@ -92,6 +92,7 @@ def _head(view: InstanceView) -> Iterable[tuple[str, RenderableType]]:
     yield "storage", Text(_used(view["storage"]))
     yield "topics", Text(_known(view["topics"]))
     yield "partitions", Text(f"{_known(view['partitions'])}, at most {view['partition_limit']}")
+    yield "connections", Text(view["connections"])
     yield "created", Text(_moment(view["created"]))
     yield "last seen", Text(_moment(view["observed"]) if view["observed"] else "not yet")
 

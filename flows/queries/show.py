@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.records.picture import picture
 from flows.adapters.site import Records
+from flows.domain.connections import told_limits
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.wish import GENERATIONS, Wish
@@ -82,6 +83,7 @@ class InstanceView(TypedDict):
     topics: int | None
     partitions: int | None
     partition_limit: int
+    connections: str
     certificates: list[CertificateView]
     revision: int
     created: str
@@ -113,6 +115,7 @@ def show(records: Records, instance: str) -> InstanceView:
         topics=seen.topics,
         partitions=seen.partitions,
         partition_limit=row.wish.partition_limit,
+        connections=told_limits(row.wish),
         certificates=_certificates(seen),
         revision=row.revision,
         created=row.created.isoformat(),

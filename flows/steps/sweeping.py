@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.site import Doors, Hosts, InstanceRow, Kafka, Secrets, Site, ZooKeeper
@@ -66,7 +65,8 @@ def look(eyes: Eyes, instance: Instance) -> Sight:
 def look_at_new(site: Site, instance: Instance) -> None:
     """What `show` tells of it is there from its first minute on; a page introduces it."""
     sight = look(Eyes(site.hosts, site.zookeeper, site.kafka), instance)
-    site.records.set_observed(instance.id, _observed(site.secrets, sight, site.clock.now()))
+    seen = _observed(site.secrets, sight, site.clock.now())
+    site.records.set_observed(instance.id, seen.stored())
     site.stage.publish("instance", introduction(instance))
 
 
@@ -81,8 +81,10 @@ def is_idle(doors: Doors, row: InstanceRow) -> bool:
 
 
 def remember_sight(doors: Doors, row: InstanceRow, sight: Sight) -> None:
-    """What was seen is kept for `show`."""
-    doors.records.set_observed(row.id, _observed(doors.secrets, sight, doors.clock.now()))
+    """What was seen is kept for `show`; what was done after earlier looks stays noted."""
+    seen = _observed(doors.secrets, sight, doors.clock.now())
+    limited = Observed.read(row.observed).limited
+    doors.records.set_observed(row.id, replace(seen, limited=limited).stored())
 
 
 def remember_status(doors: Doors, row: InstanceRow, found: Collection[str]) -> Status:
@@ -129,7 +131,7 @@ def _cluster(eyes: Eyes, instance: Instance) -> Cluster | None:
         return None
 
 
-def _observed(secrets: Secrets, sight: Sight, now: datetime) -> Mapping[str, Any]:
+def _observed(secrets: Secrets, sight: Sight, now: datetime) -> Observed:
     cluster = sight.cluster
     hosts = {broker.id: broker.host for broker in sight.instance.brokers if broker.host}
     return Observed(
@@ -143,4 +145,4 @@ def _observed(secrets: Secrets, sight: Sight, now: datetime) -> Mapping[str, Any
             for number, host in hosts.items()
         },
         certificates=certificate_ends(secrets, sight.instance),
-    ).stored()
+    )

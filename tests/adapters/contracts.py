@@ -6,6 +6,9 @@ and nodes of its own names behind.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from flows.adapters.site import Clock, Kafka, ZooKeeper
@@ -66,6 +69,42 @@ def kafka_contract(kafka: Kafka, instance: Instance, topic: str = "contract") ->
     _topic_contract(kafka, instance, topic, brokers)
     _permissions_contract(kafka, instance, topic)
     _round_trip_contract(kafka, instance, topic, partitions=len(brokers) + 1)
+    for _ in range(2):
+        kafka.alter_broker(instance, brokers[0], {"background.threads": "3"})
+
+
+def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance) -> None:
+    """All brokers run; there is no topic `moved` yet."""
+    brokers = tuple(broker.id for broker in instance.brokers)
+    back = tuple(reversed(brokers))
+    kafka.create_topic(instance, NewTopic("moved", {0: brokers}, {"retention.ms": "70000"}))
+    key = "leader.replication.throttled.replicas"
+    rate = "leader.replication.throttled.rate"
+    kafka.configure(instance, {"topics/moved": {key: "0:1"}, "brokers/1": {rate: "1000000"}})
+    state = zookeeper.state(instance)
+    assert state.topic_configs["moved"] == {"retention.ms": "70000", key: "0:1"}
+    assert state.broker_configs["1"][rate] == "1000000"
+    kafka.configure(instance, {"topics/moved": {key: None}, "brokers/1": {rate: None}})
+    kafka.configure(instance, {})
+    state = zookeeper.state(instance)
+    assert state.topic_configs["moved"] == {"retention.ms": "70000"}
+    assert rate not in state.broker_configs.get("1", {})
+    kafka.reassign(instance, {("moved", 0): back})
+    kafka.reassign(instance, {})
+    until(lambda: not zookeeper.state(instance).reassigning)
+    (moved,) = [part for part in zookeeper.state(instance).partitions if part.topic == "moved"]
+    assert moved.replicas == back
+    kafka.reassign(instance, {("moved", 0): None})
+    with pytest.raises(EffectFailed, match=r"Kafka of .*moving missing-0 failed"):
+        kafka.reassign(instance, {("missing", 0): brokers})
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """The condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
 
 
 def kafka_refusals_contract(kafka: Kafka, instance: Instance) -> None:
@@ -74,6 +113,7 @@ def kafka_refusals_contract(kafka: Kafka, instance: Instance) -> None:
         kafka.round_trip(instance, "missing", 1)
     with pytest.raises(EffectFailed, match=r"Kafka of .*electing preferred leaders"):
         kafka.elect_preferred(instance, [("missing", 0)])
+    kafka.alter_broker(instance, 99, {})
     assert "missing" not in kafka.cluster(instance).topics
 
 

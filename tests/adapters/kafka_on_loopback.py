@@ -37,7 +37,7 @@ from flows.domain.listeners import ListenerName
 from flows.domain.names import PROBE_USER
 from flows.domain.permissions import permission_nodes, user_node, user_parents
 from flows.domain.scram import scram_value
-from flows.domain.versions import VERSIONS, ZOOKEEPER_DISTRIBUTION
+from flows.domain.versions import VERSIONS, ZOOKEEPER_DISTRIBUTION, VersionName
 from flows.domain.wish import CapacityPolicy, DiskType, Wish
 
 INSTANCE_ID = "loopback"
@@ -77,11 +77,11 @@ class _Secrets:
     credentials: Credentials
 
 
-def an_instance(address: str, *, sasl_ssl: bool) -> Instance:
+def an_instance(address: str, *, sasl_ssl: bool, version: str = VersionName.V2_7) -> Instance:
     """An instance of one broker on this address."""
     wish = Wish(
         name="on-loopback",
-        version="2.7",
+        version=version,
         flavor="kafka.2u4g.cluster",
         brokers=1,
         storage_per_broker=100,
@@ -110,10 +110,10 @@ def an_instance(address: str, *, sasl_ssl: bool) -> Instance:
 
 
 @contextmanager
-def kafka_on_loopback() -> Iterator[Loopback]:
+def kafka_on_loopback(version: str = VersionName.V2_7) -> Iterator[Loopback]:
     """The instance runs; afterwards nothing of it is left."""
     address = free_address()
-    instance = an_instance(address, sasl_ssl=True)
+    instance = an_instance(address, sasl_ssl=True, version=version)
     made = _make_secrets(instance)
     with ExitStack() as stack:
         root = Path(stack.enter_context(TemporaryDirectory(prefix="kafka-on-loopback-")))
@@ -137,13 +137,14 @@ def _knows_itself(loopback: Loopback) -> bool:
 
 def _loopback(instance: Instance, made: _Secrets) -> Loopback:
     password = made.host.zookeeper_password
+    zookeeper = KazooZooKeeper(lambda _: ("kafka", password))
     return Loopback(
         instance=instance,
         open_instance=replace(instance, wish=instance.wish.model_copy(update={"sasl_ssl": False})),
         credentials=made.credentials,
         zookeeper_password=password,
-        zookeeper=KazooZooKeeper(lambda _: ("kafka", password)),
-        kafka=ConfluentKafka(lambda _: made.credentials),
+        zookeeper=zookeeper,
+        kafka=ConfluentKafka(lambda _: made.credentials, zookeeper),
         written_before_start=0,
     )
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from flows.adapters.kafka import ConfluentKafka, Credentials
-from flows.adapters.kafka.connection import client_settings, conversation
+from flows.adapters.kafka.connection import client_settings, control_settings, conversation
 from flows.adapters.kafka.round_trip import Place, read_back, send
+from flows.adapters.kafka.through_zookeeper import Nodes
+from flows.adapters.zookeeper import KazooZooKeeper
 from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
 from flows.domain.permissions import OPEN_TOPIC
+from flows.domain.versions import VersionName
 from tests.adapters.contracts import kafka_contract, kafka_refusals_contract
 from tests.adapters.kafka_on_loopback import (
     Loopback,
@@ -24,6 +28,7 @@ from tests.adapters.kafka_on_loopback import (
     kafka_on_loopback,
 )
 
+NO_ZOOKEEPER = KazooZooKeeper(lambda _: ("nobody", ""))
 NO_CREDENTIALS = Credentials("", "", "", None, "__fleet_probe", None)
 
 
@@ -54,6 +59,32 @@ def test_keeps_the_contract_of_kafka_without_logins(loopback: Loopback) -> None:
 @pytest.mark.lab
 def test_keeps_the_contract_of_refusals(loopback: Loopback) -> None:
     kafka_refusals_contract(_impatient(loopback.credentials), loopback.instance)
+
+
+@pytest.mark.lab
+def test_a_broker_applies_what_it_is_told_and_keeps_what_it_was_told_before(
+    loopback: Loopback,
+) -> None:
+    assert_altered(loopback)
+
+
+@pytest.mark.lab
+def test_a_broker_refuses_a_setting_that_cannot_change_while_it_runs(loopback: Loopback) -> None:
+    with pytest.raises(EffectFailed, match=r"altering broker 1 failed: .*broker\.rack"):
+        loopback.kafka.alter_broker(loopback.instance, 1, {"broker.rack": "elsewhere"})
+
+
+@pytest.mark.lab
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [VersionName.V1_1, VersionName.V2_3])
+def test_older_versions_keep_the_same_contracts(version: str) -> None:
+    with kafka_on_loopback(version) as older:
+        kafka_contract(older.kafka, older.instance, "secured")
+        kafka_contract(older.kafka, older.open_instance, "open")
+        kafka_refusals_contract(_impatient(older.credentials, older.zookeeper), older.instance)
+        assert_altered(older)
+        with pytest.raises(EffectFailed, match="Topic authorization failed"):
+            older.kafka.round_trip(older.instance, "__consumer_offsets", 1)
 
 
 @pytest.mark.lab
@@ -185,8 +216,25 @@ def test_secrets_are_not_shown_with_the_credentials() -> None:
     assert "WORD-1" not in shown
 
 
-def _impatient(credentials: Credentials) -> ConfluentKafka:
-    return ConfluentKafka(lambda _: credentials, limit_seconds=1)
+def assert_altered(running: Loopback) -> None:
+    """Two settings told one after the other are both in force a moment later."""
+    for key, value in (("num.io.threads", "6"), ("log.cleaner.threads", "2")):
+        running.kafka.alter_broker(running.instance, 1, {key: value})
+    wished, deadline = {"num.io.threads": "6", "log.cleaner.threads": "2"}, time.monotonic() + 10
+    while _settings(running, wished) != wished:
+        assert time.monotonic() < deadline, _settings(running, wished)
+        time.sleep(0.1)
+
+
+def _settings(running: Loopback, keys: Collection[str]) -> dict[str, str]:
+    admin = AdminClient(dict(control_settings(running.instance, running.credentials, 4)))
+    broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+    found = admin.describe_configs([broker])[broker].result(timeout=10)
+    return {key: found[key].value for key in keys}
+
+
+def _impatient(credentials: Credentials, zookeeper: Nodes = NO_ZOOKEEPER) -> ConfluentKafka:
+    return ConfluentKafka(lambda _: credentials, zookeeper, limit_seconds=1)
 
 
 def _send(loopback: Loopback, topic: str) -> dict[Place, bytes]:

@@ -119,7 +119,8 @@ def test_a_running_broker_reads_what_is_announced(loopback: Loopback) -> None:
     alice = replace(loopback.credentials, probe_user="alice", probe_password="Changed-1")
     loopback.zookeeper.merge_config(instance, "/config/users/alice", _scram("Changed-1"))
     loopback.zookeeper.announce(instance, "users/alice")
-    assert ConfluentKafka(lambda _: alice).round_trip(instance, "announced", 3).received == 3
+    kafka = ConfluentKafka(lambda _: alice, loopback.zookeeper)
+    assert kafka.round_trip(instance, "announced", 3).received == 3
 
 
 @pytest.mark.lab

@@ -109,6 +109,9 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Kafka.elect_preferred": lambda s: s.world.kafka.elect_preferred(
         s.instance, [("__fleet_probe", 0)]
     ),
+    "Kafka.alter_broker": lambda s: s.world.kafka.alter_broker(
+        s.instance, 1, {"num.io.threads": "4"}
+    ),
     "Kafka.round_trip": lambda s: s.world.kafka.round_trip(s.instance, "__fleet_probe", 1),
     "Secrets.keep": lambda s: s.world.secrets.keep("t0000001", "more", lambda: "x"),
     "Secrets.put": lambda s: s.world.secrets.put("t0000001", "more", "x"),

@@ -35,6 +35,7 @@ class FakeCluster:
     leaders: dict[tuple[str, int], int] = field(default_factory=dict)
     reassigning: set[str] = field(default_factory=set)
     altered: dict[int, dict[str, str]] = field(default_factory=dict)
+    altered: dict[int, dict[str, str]] = field(default_factory=dict)
     loses: int = 0
 
 
@@ -165,6 +166,13 @@ class FakeKafka(Fake):
     def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
         """The broker has these values too, until it stops."""
         if broker not in self._alive(instance):
+            raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
+        self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
+
+    @changes
+    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
+        """The broker has these values too, until it stops."""
+        if values and broker not in self._alive(instance):
             raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
         self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 

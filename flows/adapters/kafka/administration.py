@@ -6,7 +6,7 @@ request (`elect_leaders` of confluent-kafka 2.16 cannot take one).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,7 +17,10 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
     ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
@@ -103,6 +106,16 @@ def elect_preferred(client: AdminClient, partitions: Sequence[tuple[str, int]]) 
     for error in answers.values():
         if error is not None and error.code() != KafkaError.ELECTION_NOT_NEEDED:
             raise KafkaException(error)
+
+
+def alter_broker(client: AdminClient, broker: int, values: Mapping[str, str]) -> None:
+    """The broker was told the values, at least one; those that it had besides stay."""
+    told = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+    for key, value in values.items():
+        entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+        told.add_incremental_config(entry)
+    for future in client.incremental_alter_configs([told]).values():
+        _result(future)
 
 
 def _result(future: Future[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
@@ -22,8 +22,10 @@ from flows.adapters.kafka.connection import (
     conversation,
     may_pass,
 )
+from flows.adapters.kafka.through_zookeeper import Nodes, elect_through_zookeeper
 from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip
 from flows.domain.instance import Instance
+from flows.domain.versions import Through
 
 LIMIT_SECONDS = 20.0
 
@@ -36,12 +38,17 @@ class ConfluentKafka:
     Each call makes clients of its own: addresses, certificates and brokers change under an
     instance, and a fresh client has seen none of the old ones. After `limit_seconds` nothing is
     asked again, and one request takes at most 4 s; a round trip takes at most three such limits.
+    What the brokers of a version cannot be asked for is done through `zookeeper` instead.
     """
 
     def __init__(
-        self, credentials: Callable[[Instance], Credentials], limit_seconds: float = LIMIT_SECONDS
+        self,
+        credentials: Callable[[Instance], Credentials],
+        zookeeper: Nodes,
+        limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
         self._credentials = credentials
+        self._zookeeper = zookeeper
         self._limit = limit_seconds
         self._request = min(limit_seconds, REQUEST_SECONDS)
 
@@ -100,12 +107,34 @@ class ConfluentKafka:
 
         Fails when one of them cannot: its first replica is down or not in sync.
         """
-        if partitions:
-            self._ask(
-                instance,
-                "electing preferred leaders",
-                lambda client: administration.elect_preferred(client, partitions),
-            )
+        if not partitions:
+            return
+        if instance.wish.release.elections is Through.ZOOKEEPER:
+            elect_through_zookeeper(self._zookeeper, instance, partitions)
+            return
+        self._ask(
+            instance,
+            "electing preferred leaders",
+            lambda client: administration.elect_preferred(client, partitions),
+        )
+
+    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
+        """The running broker was told these values beside those that it had.
+
+        Kafka acknowledges before it applies, and some values without ever applying them. Through
+        ZooKeeper nobody checks them: a broker leaves out what it does not accept.
+        """
+        if not values:
+            return
+        if instance.wish.release.broker_configs is Through.ZOOKEEPER:
+            self._zookeeper.merge_config(instance, f"/config/brokers/{broker}", values)
+            self._zookeeper.announce(instance, f"brokers/{broker}")
+            return
+        self._ask(
+            instance,
+            f"altering broker {broker}",
+            lambda client: administration.alter_broker(client, broker, values),
+        )
 
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """So many messages to each partition of the topic came back as they were sent.

@@ -22,7 +22,8 @@ class Observed:
     """One look at an instance; what did not answer is None or missing.
 
     `disks` is broker -> disk, of those whose host answered; `certificates` is what a certificate
-    is for -> when it expires.
+    is for -> when it expires; `limited` is broker -> start of the process that was told its limits
+    of connections (`flows.domain.connections`).
     """
 
     at: datetime | None = None
@@ -32,6 +33,7 @@ class Observed:
     partitions: int | None = None
     disks: Mapping[int, Disk] = field(default_factory=lambda: MappingProxyType({}))
     certificates: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    limited: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Observed:
@@ -46,6 +48,7 @@ class Observed:
             partitions=stored.get("partitions"),
             disks={int(broker): Disk(**disk) for broker, disk in stored.get("disks", {}).items()},
             certificates={name: datetime.fromisoformat(end) for name, end in certificates.items()},
+            limited={int(broker): start for broker, start in stored.get("limited", {}).items()},
         )
 
     def stored(self) -> dict[str, Any]:
@@ -58,4 +61,5 @@ class Observed:
             "partitions": self.partitions,
             "disks": {str(broker): asdict(disk) for broker, disk in self.disks.items()},
             "certificates": {name: end.isoformat() for name, end in self.certificates.items()},
+            "limited": {str(broker): start for broker, start in self.limited.items()},
         }
