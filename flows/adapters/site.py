@@ -242,14 +242,6 @@ class Kafka(Protocol):
         """
         ...
 
-    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
-        """The running broker was told these values beside those that it had.
-
-        Kafka acknowledges before it applies, and some values without ever applying them: what
-        matters is to be proved by its effect.
-        """
-        ...
-
     def configure(
         self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
     ) -> None:

@@ -115,7 +115,7 @@ class Instance:
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
-    allowance: Allowance = Allowance()
+    allowance: Allowance = field(default_factory=Allowance)
     cluster: ClusterState | None = None
     storage_growths: int = 0
     """How often the storage of each broker was made larger."""

@@ -24,6 +24,15 @@ class MachineOrder:
 
 
 @dataclass(frozen=True)
+class MachineSize:
+    """The nominal size of a machine, as its provider knows it."""
+
+    vcpus: int
+    memory_gb: int
+    disk_gb: int
+
+
+@dataclass(frozen=True)
 class Room:
     """What a provider still has, or a machine takes: effective MB of memory, GB of disk.
 

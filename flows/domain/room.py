@@ -22,8 +22,17 @@ def check_room(needs: Sequence[Room], free: Room, provider: str) -> None:
             f"brokers {len(needs)}: they need {memory} MB of memory together and {provider} has "
             f"{free.memory_mb} MB free; choose fewer brokers or a smaller flavor"
         )
+    _check_disk(disk, len(needs), free, provider)
+
+
+def check_disk_room(more_gb: int, brokers: int, free: Room, provider: str) -> None:
+    """Refuses disks that do not have the room to grow by so much each."""
+    _check_disk(more_gb * brokers, brokers, free, provider)
+
+
+def _check_disk(disk: int, brokers: int, free: Room, provider: str) -> None:
     if disk > free.disk_gb:
         raise Refused(
-            f"storage_per_broker: {len(needs)} brokers need {disk} GB of disk together and "
+            f"storage_per_broker: {brokers} brokers need {disk} GB of disk together and "
             f"{provider} has {free.disk_gb} GB free; choose less storage or fewer brokers"
         )

@@ -7,7 +7,7 @@ from typing import Any
 from flows.domain.errors import Refused
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
-from flows.instances.modify_instance import modify_instance
+from flows.instances.grow_storage import grow_storage
 from flows.instances.modify_instance import modify_instance
 from flows.instances.restart_instance import restart_instance
 from flows.procedures.operation import Operation
@@ -15,7 +15,13 @@ from flows.procedures.service import ServiceOperation
 
 AnyOperation = Operation[Any, Any] | ServiceOperation[Any, Any]
 
-OPERATIONS: tuple[AnyOperation, ...] = (create_instance, restart_instance, delete_instance, modify_instance)
+OPERATIONS: tuple[AnyOperation, ...] = (
+    create_instance,
+    modify_instance,
+    grow_storage,
+    restart_instance,
+    delete_instance,
+)
 
 
 def operation_named(name: str) -> AnyOperation:

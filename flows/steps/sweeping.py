@@ -23,6 +23,7 @@ from flows.domain.operations import Door, Rating, Trace
 from flows.domain.permissions import OPEN_TOPIC
 from flows.steps.certificates import certificate_ends
 from flows.steps.hosts import on_each
+from flows.steps.reassigning import release_throttles
 from flows.steps.step import step
 
 SWEEPER = "check-health"
@@ -70,6 +71,14 @@ def look_at_new(site: Site, instance: Instance) -> None:
     site.stage.publish("instance", introduction(instance))
 
 
+@step("look at the instance as it is now")
+def look_again(site: Site, instance: Instance) -> None:
+    """What `show` tells of it is what there is after the change."""
+    sight = look(Eyes(site.hosts, site.zookeeper, site.kafka), instance)
+    seen = _observed(site.secrets, sight, site.clock.now())
+    site.records.set_observed(instance.id, seen.stored())
+
+
 def is_idle(doors: Doors, row: InstanceRow) -> bool:
     """Whether the instance still is as the row says, and no living operation holds it.
 
@@ -88,10 +97,15 @@ def remember_sight(doors: Doors, row: InstanceRow, sight: Sight) -> None:
 
 
 def remember_status(doors: Doors, row: InstanceRow, found: Collection[str]) -> Status:
-    """The instance has the status that follows from its faults; a changed one leaves a trace."""
+    """The instance has the status that follows from its faults; a changed one leaves a trace.
+
+    What an operation did since the look is not written over.
+    """
     status, reason = status_after(row.status, found), reason_after(row.status, found)
-    if (status, reason) != (row.status, row.reason):
-        doors.records.set_status(row.id, status, reason)
+    if (status, reason) == (row.status, row.reason):
+        return status
+    if not doors.records.set_status_at_rest(row.id, row.status, status, reason):
+        return row.status
     if status is not row.status:
         rating = Rating.NORMAL if status is Status.RUNNING else Rating.INCIDENT
         words = f"{row.status} -> {status}" + (f": {reason}" if reason else "")
@@ -102,7 +116,10 @@ def remember_status(doors: Doors, row: InstanceRow, found: Collection[str]) -> S
 
 
 def tidy(doors: Doors, sight: Sight) -> list[str]:
-    """Topics that clients made have their permissions; leaders are where they belong."""
+    """Topics that clients made have their permissions; leaders are where they belong.
+
+    Replication is held back only while something moves.
+    """
     if sight.cluster is None:
         return []
     permitted = doors.kafka.topics_with_permissions(sight.instance)
@@ -114,7 +131,18 @@ def tidy(doors: Doors, sight: Sight) -> list[str]:
         doors.kafka.elect_preferred(sight.instance, due)
     name = sight.instance.name
     said = [f"{name}: permissions for {', '.join(bare)}"] if bare else []
-    return [*said, *([f"{name}: {len(due)} leaders moved back"] if due else [])]
+    moved = [f"{name}: {len(due)} leaders moved back"] if due else []
+    freed = [f"{name}: left-over throttles removed"] if _let_go(doors, sight.instance) else []
+    return [*said, *moved, *freed]
+
+
+def _let_go(doors: Doors, instance: Instance) -> bool:
+    """What a killed run held back is free again; True when there was something."""
+    state = doors.zookeeper.state(instance)
+    # Only now: whoever holds the instance by then may have set what was seen.
+    if doors.records.holder(instance.id) is not None:
+        return False
+    return release_throttles(doors, instance, state)
 
 
 def _registered(eyes: Eyes, instance: Instance) -> frozenset[int]:

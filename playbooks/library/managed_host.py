@@ -8,7 +8,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
 from ansible.module_utils.kafka_fleet.commands import CommandFailed
-from ansible.module_utils.kafka_fleet.disk import DataDisk, DiskRefused, blank, mount
+from ansible.module_utils.kafka_fleet.disk import (
+    DataDisk,
+    DiskRefused,
+    blank,
+    grow,
+    mount,
+)
 from ansible.module_utils.kafka_fleet.files import CannotDeliver, clean, deliver
 from ansible.module_utils.kafka_fleet.options import (
     CLAIM,
@@ -40,8 +46,9 @@ options:
     description:
       - With V(absent) the disk is blank, and the user, everything that was delivered, the
         O(directories) and in the end the marker are gone. A host without the marker is left alone.
+      - With V(grown) the file system of the data disk fills its device; files are not looked at.
     type: str
-    choices: [present, absent]
+    choices: [present, grown, absent]
     default: present
   user:
     description: System user that cannot log in.
@@ -97,7 +104,7 @@ changed_paths:
 
 ARGUMENTS: dict[str, Any] = {
     **CLAIM,
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "grown", "absent"], "default": "present"},
     "user": {"type": "str", "default": "kafka"},
     "device": {"type": "path", "required": True},
     "path": {"type": "path", "default": "/srv/kafka"},
@@ -109,7 +116,7 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Does what the options say and reports it to Ansible."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    act = _take if module.params["state"] == "present" else _give_back
+    act = {"present": _take, "grown": _grow, "absent": _give_back}[module.params["state"]]
     try:
         result = act(module)
     except (ClaimRefused, CommandFailed, DiskRefused, CannotDeliver) as error:
@@ -130,6 +137,13 @@ def _take(module: AnsibleModule) -> dict[str, Any]:
         "changed_paths": [change.path for change in changes],
         "diff": differences(changes) if module._diff else [],
     }
+
+
+def _grow(module: AnsibleModule) -> dict[str, Any]:
+    options, check = module.params, module.check_mode
+    _claim(options, write=not check)
+    disk = DataDisk(options["device"], options["path"], check)
+    return {"done": grow(disk), "changed_paths": []}
 
 
 def _give_back(module: AnsibleModule) -> dict[str, Any]:

@@ -35,6 +35,7 @@ READS = {
         "need",
         "control_address",
         "client_network",
+        "size",
         "exists",
         "running",
     },
@@ -98,27 +99,45 @@ TARBALL = Path("/tarballs/kafka-9.tar")
 
 CHANGES: dict[str, Callable[[Scene], object]] = {
     "Provider.make": lambda s: s.world.provider.make([ORDER]),
+    "Provider.resize": lambda s: s.world.provider.resize(s.machine.name, 4, 8),
+    "Provider.grow_disk": lambda s: s.world.provider.grow_disk(s.machine.name, 200),
     "Provider.remove": lambda s: s.world.provider.remove([s.machine.name]),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
     "Hosts.unpack": lambda s: s.world.hosts.unpack(s.machine, "kafka-9", TARBALL, 9),
     "Distributions.tarball": lambda s: s.world.distributions.tarball("kafka-2.7.2"),
     "ZooKeeper.write": lambda s: s.world.zookeeper.write(s.instance, [ZNode("/more")]),
+    "ZooKeeper.merge_config": lambda s: s.world.zookeeper.merge_config(
+        s.instance, "/config/users/alice", {"producer_byte_rate": "1000"}
+    ),
+    "ZooKeeper.remove": lambda s: s.world.zookeeper.remove(s.instance, "/kafka-acl/Topic"),
     "ZooKeeper.announce": lambda s: s.world.zookeeper.announce(s.instance, "users/alice"),
     "Kafka.create_topic": lambda s: s.world.kafka.create_topic(s.instance, TOPIC),
     "Kafka.grant": lambda s: s.world.kafka.grant(s.instance, "__fleet_probe", OPEN_TOPIC),
+    "Kafka.revoke": lambda s: s.world.kafka.revoke(s.instance, "User:alice"),
     "Kafka.elect_preferred": lambda s: s.world.kafka.elect_preferred(
         s.instance, [("__fleet_probe", 0)]
     ),
     "Kafka.alter_broker": lambda s: s.world.kafka.alter_broker(
         s.instance, 1, {"num.io.threads": "4"}
     ),
+    "Kafka.configure": lambda s: s.world.kafka.configure(
+        s.instance, {"topics/__fleet_probe": {"retention.ms": None}}
+    ),
+    "Kafka.reassign": lambda s: s.world.kafka.reassign(
+        s.instance, {("__fleet_probe", 0): (3, 2, 1)}
+    ),
     "Kafka.round_trip": lambda s: s.world.kafka.round_trip(s.instance, "__fleet_probe", 1),
     "Secrets.keep": lambda s: s.world.secrets.keep("t0000001", "more", lambda: "x"),
     "Secrets.put": lambda s: s.world.secrets.put("t0000001", "more", "x"),
+    "Secrets.drop": lambda s: s.world.secrets.drop("t0000001", "probe-password"),
     "Secrets.forget": lambda s: s.world.secrets.forget("t0000001"),
     "Secrets.discard": lambda s: s.world.secrets.discard("fleet-run-1"),
     "Records.add": lambda s: s.world.records.add(another(s.world, "third")),
     "Records.set_status": lambda s: s.world.records.set_status("t0000001", Status.FAULTY),
+    "Records.set_status_at_rest": lambda s: s.world.records.set_status_at_rest(
+        "t0000001", Status.RUNNING, Status.FAULTY, ""
+    ),
+    "Records.forget_traces": lambda s: s.world.records.forget_traces(s.world.clock.now()),
     "Records.revise": lambda s: s.world.records.revise(
         "t0000001", s.instance.wish.model_copy(update={"description": "more"}), 9
     ),

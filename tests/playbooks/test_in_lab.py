@@ -364,6 +364,20 @@ def test_a_broker_stops_and_one_that_does_not_is_not_killed(fleet: Fleet, first:
         assert fleet.shell(first, f"ps -o user= -p {found[1]}").strip() == "kafka"
 
 
+def test_a_disk_grows_while_its_file_system_is_in_use(fleet: Fleet, first: Machine) -> None:
+    grow = _on(first, "grow_disk.yml", 5)
+    assert fleet.play(grow) == [0]
+    before = fleet.state(first)
+    fleet.lab.grow_disk(first.name, 200)
+    fleet.ansible().preview(grow)
+    assert fleet.state(first).disk_total_bytes == before.disk_total_bytes
+    assert fleet.play(grow) == [1]
+    after = fleet.state(first)
+    assert after.disk_total_bytes > 198 << 30
+    assert after.kafka_started == before.kafka_started
+    assert fleet.play(grow) == [0]
+
+
 # What Ansible would be too slow for.
 
 

@@ -1,8 +1,9 @@
-"""The data disk of a host: formatted once, when it is blank, and mounted by systemd."""
+"""The data disk of a host: formatted once, when it is blank, mounted by systemd, grown live."""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from .writing import Attributes, remove, write_atomically
 
 LABEL = "kafka-fleet"
 UNITS = "/etc/systemd/system"
+SMALLEST_GROUP = 64
+"""Blocks of XFS's smallest allocation group: a device that is larger by less adds nothing."""
 
 _UNIT = """[Unit]
 Description=Data disk of Kafka and ZooKeeper
@@ -62,6 +65,28 @@ def mount(disk: DataDisk) -> list[str]:
         done.append(f"mount {disk.path}")
         _start(disk)
     return done
+
+
+def grow(disk: DataDisk) -> list[str]:
+    """The file system fills its device while it is in use; returns what was done."""
+    if not os.path.ismount(disk.path):
+        raise DiskRefused(f"data disk {disk.path}: it is not mounted, so it cannot grow")
+    size, blocks = _geometry(disk.path)
+    more = int(run("blockdev", "--getsize64", disk.device)) // size - blocks
+    if more < SMALLEST_GROUP:
+        return []
+    if not disk.check:
+        run("xfs_growfs", "-d", disk.path)
+    return [f"grow {disk.path} by {more * size} bytes"]
+
+
+def _geometry(path: str) -> tuple[int, int]:
+    """The size of a block in bytes and the number of data blocks of a mounted XFS."""
+    told = run("xfs_info", path)
+    found = re.search(r"^data\s*=\s*bsize=(\d+)\s+blocks=(\d+)", told, re.MULTILINE)
+    if found is None:
+        raise DiskRefused(f"data disk {path}: xfs_info does not tell its size")
+    return int(found[1]), int(found[2])
 
 
 def blank(disk: DataDisk) -> list[str]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from . import applied
+from .broker import note_generation, processes
 from .commands import CommandFailed, run
 from .writing import Attributes, write_atomically
 
-STARTED = "started.json"
 LOADED = "/run/kafka-fleet"
 """Digests of what was loaded since the boot; it is gone after a boot, as are the rules."""
 _PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
@@ -147,20 +146,9 @@ def _check_gone(unit: str) -> None:
         )
 
 
-def processes(unit: str) -> list[int]:
-    """The processes of a unit. systemd forgets one that outlives the stop, its cgroup does not."""
-    found: set[int] = set()
-    for tree in ("", "systemd", "unified"):
-        path = os.path.join("/sys/fs/cgroup", tree, "system.slice", unit, "cgroup.procs")
-        found.update(int(line) for line in (_text(path) or "").split())
-    return sorted(found)
-
-
 def _note_generation(wished: Wished) -> None:
-    if wished.generation is None:
-        return
-    text = json.dumps({"generation": wished.generation}) + "\n"
-    write_atomically(os.path.join(wished.state, STARTED), text.encode(), Attributes(mode=0o644))
+    if wished.generation is not None:
+        note_generation(wished.state, wished.generation)
 
 
 def _systemctl(wished: Wished, verb: str, unit: str) -> None:
