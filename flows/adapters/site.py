@@ -26,6 +26,7 @@ from flows.domain.cluster import (
 from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
+from flows.domain.quotas import Allowance
 from flows.domain.reassignment import PartitionName
 from flows.domain.quotas import Allowance
 from flows.domain.wish import Wish
@@ -298,6 +299,13 @@ class Records(Protocol):
     def find_deleted(self, name_or_id: str) -> InstanceRow | None: ...
     def living(self) -> tuple[InstanceRow, ...]: ...
     def add(self, row: InstanceRow) -> None: ...
+    def allowance(self, instance_id: str) -> Allowance:
+        """The quotas, what of them is used, and how much of that is this instance.
+
+        `add` and `revise` refuse what goes beyond, with nothing in between.
+        """
+        ...
+
     def allowance(self, instance_id: str) -> Allowance:
         """The quotas, what of them is used, and how much of that is this instance.
 

@@ -18,6 +18,7 @@ from flows.domain.instance import Broker, Instance, Status
 from flows.domain.names import check_instance_name, check_password, check_user_name
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.quotas import check_quotas
+from flows.domain.quotas import check_quotas
 from flows.domain.providers import ProviderName
 from flows.domain.request import Request, read_secret_reference, split_list
 from flows.domain.room import check_room
@@ -297,6 +298,7 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     if instance.status in (Status.RUNNING, Status.FAULTY):
         return CreationPlan(title, instance=instance)
     _check_unfinished(instance)
+    check_quotas(instance.allowance, instance.wish)
     check_quotas(instance.allowance, instance.wish)
     check_provider(instance)
     steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))

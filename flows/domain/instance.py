@@ -11,6 +11,7 @@ from flows.domain.cluster import ClusterState
 from flows.domain.listeners import Listener, ListenerName, creation_listeners
 from flows.domain.machines import MachineSize
 from flows.domain.quotas import Allowance
+from flows.domain.quotas import Allowance
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 
@@ -115,6 +116,7 @@ class Instance:
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
+    allowance: Allowance = field(default_factory=Allowance)
     allowance: Allowance = field(default_factory=Allowance)
     cluster: ClusterState | None = None
     storage_growths: int = 0

@@ -127,6 +127,7 @@ def open_records(settings: Settings) -> SqlRecords:
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.records.sql import open_records as open_sql  # noqa: PLC0415
     from flows.domain.quotas import Amount  # noqa: PLC0415
+    from flows.domain.quotas import Amount  # noqa: PLC0415
 
     quotas = Amount(settings.quota_instances, settings.quota_brokers, settings.quota_storage_gb)
     return open_sql(settings.database_url, LinuxProcesses(), SystemClock(), quotas)

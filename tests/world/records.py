@@ -11,6 +11,8 @@ from flows.adapters.site import InstanceRow, Revision
 from flows.domain.errors import EffectFailed, Refused, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
+from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount, amount_of, check_quotas
+from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount, amount_of, check_quotas
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
 
@@ -29,7 +31,9 @@ class FakeRecords(Fake):
         self.operations: dict[int, OperationRow] = {}
         self.audit: list[Trace] = []
         self._machines: dict[str, dict[str, Machine]] = {}
+        self.quotas = DEFAULT_QUOTAS
         self._epoch = 0
+        self._traced = 0
 
     def find(self, name_or_id: str) -> InstanceRow | None:
         """A living instance by name or id."""
@@ -44,10 +48,23 @@ class FakeRecords(Fake):
         """All that are not deleted."""
         return tuple(row for row in self.rows.values() if row.status is not Status.DELETED)
 
+    def allowance(self, instance_id: str) -> Allowance:
+        """The sum over all that are not deleted."""
+        amounts = {row.id: amount_of(row.wish) for row in self.living()}
+        used = sum(amounts.values(), Amount())
+        return Allowance(self.quotas, used, amounts.get(instance_id, Amount()))
+
+    def allowance(self, instance_id: str) -> Allowance:
+        """The sum over all that are not deleted."""
+        amounts = {row.id: amount_of(row.wish) for row in self.living()}
+        used = sum(amounts.values(), Amount())
+        return Allowance(self.quotas, used, amounts.get(instance_id, Amount()))
+
     @changes
     def add(self, row: InstanceRow) -> None:
         """A new instance; its name must be free, and no id."""
         self._check_label(row.wish.name, row.id)
+        check_quotas(self.allowance(row.id), row.wish)
         self.rows[row.id] = row
         self.revisions[row.id] = [Revision(row.revision, row.wish, None, self._now())]
 
@@ -59,6 +76,7 @@ class FakeRecords(Fake):
             return row.revision
         if wish.name != row.wish.name:
             self._check_label(wish.name, instance_id)
+        check_quotas(self.allowance(instance_id), wish)
         made = Revision(row.revision + 1, wish, epoch, self._now())
         self.revisions[instance_id].append(made)
         self.rows[instance_id] = replace(row, wish=wish, revision=made.number)
@@ -69,9 +87,24 @@ class FakeRecords(Fake):
         return tuple(self.revisions.get(instance_id, ()))
 
     @changes
-    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
+    def set_status(
+        self, instance_id: str, status: Status, reason: str = "", epoch: int | None = None
+    ) -> None:
         """The instance has the status."""
+        if epoch is not None and not self.holds(epoch):
+            raise Superseded(f"operation {epoch}: it does not run any more; another took over")
         self.rows[instance_id] = replace(self._row(instance_id), status=status, reason=reason)
+
+    @changes
+    def set_status_at_rest(
+        self, instance_id: str, seen: Status, status: Status, reason: str
+    ) -> bool:
+        """The instance has the status, if nothing has happened to it."""
+        row = self.rows.get(instance_id)
+        if row is None or row.status is not seen or self.holder(instance_id):
+            return False
+        self.rows[instance_id] = replace(row, status=status, reason=reason)
+        return True
 
     @changes
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
@@ -142,7 +175,15 @@ class FakeRecords(Fake):
     @changes
     def trace(self, trace: Trace) -> None:
         """One more line of the audit."""
-        self.audit.append(trace)
+        self._traced += 1
+        self.audit.append(replace(trace, number=self._traced, time=self._now()))
+
+    @changes
+    def forget_traces(self, before: datetime) -> int:
+        """Older lines are gone."""
+        old = [trace for trace in self.audit if trace.time and trace.time < before]
+        self.audit = [trace for trace in self.audit if trace not in old]
+        return len(old)
 
     def traces(self, resource: str | None = None) -> tuple[Trace, ...]:
         """Oldest first."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, or_, select, update
 
-from flows.adapters.records import lock
+from flows.adapters.records import allowances, lock
 from flows.adapters.records.engine import Collision, open_engine, reading, writing
 from flows.adapters.records.migrate import check_schema
 from flows.adapters.records.rows import (
@@ -23,9 +24,10 @@ from flows.adapters.records.rows import (
 )
 from flows.adapters.records.schema import instances, machines, operations, revisions, traces
 from flows.adapters.site import Clock, InstanceRow, Processes, Revision
-from flows.domain.errors import EffectFailed, Superseded, refusal
+from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Trace
+from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount
 from flows.domain.wish import Wish
 
 T = TypeVar("T")
@@ -37,20 +39,29 @@ _WITH_WISH = select(instances, revisions.c.wish).join(
 )
 
 
-def open_records(url: str, processes: Processes, clock: Clock) -> SqlRecords:
+def open_records(
+    url: str, processes: Processes, clock: Clock, quotas: Amount = DEFAULT_QUOTAS
+) -> SqlRecords:
     """The records at a URL; EffectFailed when `fleet up` has not made or updated them."""
     engine = open_engine(url)
     check_schema(engine)
-    return SqlRecords(engine, processes, clock)
+    return SqlRecords(engine, processes, clock, quotas)
 
 
 class SqlRecords:
     """What is remembered; each method is one transaction."""
 
-    def __init__(self, engine: Engine, processes: Processes, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        processes: Processes,
+        clock: Clock,
+        quotas: Amount = DEFAULT_QUOTAS,
+    ) -> None:
         self._engine = engine
         self._processes = processes
         self._clock = clock
+        self._quotas = quotas
 
     def find(self, name_or_id: str) -> InstanceRow | None:
         """A living instance by name or id."""
@@ -67,19 +78,49 @@ class SqlRecords:
     def add(self, row: InstanceRow) -> None:
         """A new instance with its first wish, which the next operation to open it has made.
 
-        Refused when a living instance has the name, or any instance ever had it as its id.
+        Refused when a living instance has the name, or any instance ever had it as its id, and
+        beyond the quotas.
         """
         self._settle(lambda connection: self._add(connection, row))
 
-    def set_status(self, instance_id: str, status: Status, reason: str = "") -> None:
-        """The instance has this status; as `Deleted` its name is free again."""
-        self._change_instance(instance_id, status=status.value, reason=reason)
+    def allowance(self, instance_id: str) -> Allowance:
+        """The quotas, what of them is used, and how much of that is this instance."""
+        with reading(self._engine) as connection:
+            return allowances.allowance(connection, self._quotas, instance_id)
+
+    def set_status(
+        self, instance_id: str, status: Status, reason: str = "", epoch: int | None = None
+    ) -> None:
+        """The instance has this status; as `Deleted` its name is free again.
+
+        Superseded when the operation `epoch`, if one is given, does not hold the instance.
+        """
+        with writing(self._engine) as connection:
+            if epoch is not None:
+                lock.check_holds(connection, epoch)
+            _change_instance(connection, instance_id, status=status.value, reason=reason)
+
+    def set_status_at_rest(
+        self, instance_id: str, seen: Status, status: Status, reason: str
+    ) -> bool:
+        """The same for whoever holds nothing: only if nothing else has happened since it looked.
+
+        Answers whether it was set.
+        """
+        still = and_(instances.c.id == instance_id, instances.c.status == seen.value)
+        with writing(self._engine) as connection:
+            if lock.living_holder(connection, instance_id, self._processes):
+                return False
+            changed = connection.execute(
+                update(instances).where(still).values(status=status.value, reason=reason)
+            )
+        return bool(changed.rowcount)
 
     def revise(self, instance_id: str, wish: Wish, epoch: int) -> int:
         """The wish is the instance's newest revision, made by that operation; returns its number.
 
         The wish that the instance has already makes no new one. Refused when a living instance
-        has the name.
+        has the name, and for growth beyond the quotas.
         """
         return self._settle(lambda connection: self._revise(connection, instance_id, wish, epoch))
 
@@ -95,7 +136,8 @@ class SqlRecords:
 
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None:
         """What was seen before is replaced by this."""
-        self._change_instance(instance_id, observed=dict(observed))
+        with writing(self._engine) as connection:
+            _change_instance(connection, instance_id, observed=dict(observed))
 
     def machines(self, instance_id: str) -> tuple[Machine, ...]:
         """The machines in use, by broker and generation."""
@@ -145,11 +187,8 @@ class SqlRecords:
 
     def holder(self, instance_id: str) -> OperationRow | None:
         """The living operation of an instance."""
-        query = select(operations).where(operations.c.instance_id == instance_id, lock.HOLDING)
         with reading(self._engine) as connection:
-            row = connection.execute(query).one_or_none()
-        found = operation_of(row) if row else None
-        return found if found and self._processes.alive(found.caller.run) else None
+            return lock.living_holder(connection, instance_id, self._processes)
 
     def close(
         self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]
@@ -164,7 +203,7 @@ class SqlRecords:
                 .values(**values, finished=self._clock.now())
             )
         if not closed.rowcount:
-            raise Superseded(f"operation {epoch}: it does not run any more; another took over")
+            raise lock.superseded(epoch)
 
     def history(self, instance: str | None) -> tuple[OperationRow, ...]:
         """Newest first; of one instance (name or id) or of all, refused creations too.
@@ -192,6 +231,11 @@ class SqlRecords:
         with reading(self._engine) as connection:
             return tuple(trace_of(row) for row in connection.execute(query))
 
+    def forget_traces(self, before: datetime) -> int:
+        """The audit begins at that moment; the database keeps what is younger than a day."""
+        with writing(self._engine) as connection:
+            return connection.execute(delete(traces).where(traces.c.time < before)).rowcount
+
     def _instances(self, *conditions: ColumnElement[bool]) -> tuple[InstanceRow, ...]:
         query = _WITH_WISH.where(*conditions).order_by(instances.c.created.desc())
         with reading(self._engine) as connection:
@@ -199,6 +243,7 @@ class SqlRecords:
 
     def _add(self, connection: Connection, row: InstanceRow) -> None:
         _check_label(connection, row)
+        allowances.check(connection, self._quotas, row.id, row.wish)
         connection.execute(insert(instances).values(instance_values(row)))
         connection.execute(
             insert(revisions).values(
@@ -218,6 +263,7 @@ class SqlRecords:
             return row.revision
         if row.wish.name != wish.name:
             _check_label(connection, replace(row, wish=wish))
+        allowances.check(connection, self._quotas, instance_id, wish)
         number = row.revision + 1
         connection.execute(
             insert(revisions).values(
@@ -234,14 +280,6 @@ class SqlRecords:
             .values(revision=number, name=wish.name)
         )
         return number
-
-    def _change_instance(self, instance_id: str, **values: Any) -> None:
-        with writing(self._engine) as connection:
-            changed = connection.execute(
-                update(instances).where(instances.c.id == instance_id).values(**values)
-            )
-        if not changed.rowcount:
-            raise EffectFailed(f"records: there is no instance with the id {instance_id}")
 
     def _as_it_stands(self, row: OperationRow) -> OperationRow:
         if row.status is not OperationStatus.RUNNING or self._processes.alive(row.caller.run):
@@ -260,6 +298,14 @@ class SqlRecords:
         except Collision:
             with writing(self._engine) as connection:
                 return work(connection)
+
+
+def _change_instance(connection: Connection, instance_id: str, **values: Any) -> None:
+    changed = connection.execute(
+        update(instances).where(instances.c.id == instance_id).values(**values)
+    )
+    if not changed.rowcount:
+        raise EffectFailed(f"records: there is no instance with the id {instance_id}")
 
 
 def _called(name_or_id: str) -> ColumnElement[bool]:
