@@ -39,7 +39,6 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
         return lambda: secrets.get(instance_id, SSH_KEY) or ""
 
     zookeeper = KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance))
-    zookeeper = KazooZooKeeper(lambda instance: zookeeper_login(secrets, instance))
     return site.Doors(
         clock=SystemClock(),
         providers=provider_names(settings),
@@ -126,7 +125,6 @@ def open_records(settings: Settings) -> SqlRecords:
     from flows.adapters.clock import SystemClock  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.records.sql import open_records as open_sql  # noqa: PLC0415
-    from flows.domain.quotas import Amount  # noqa: PLC0415
     from flows.domain.quotas import Amount  # noqa: PLC0415
 
     quotas = Amount(settings.quota_instances, settings.quota_brokers, settings.quota_storage_gb)
