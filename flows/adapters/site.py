@@ -23,12 +23,12 @@ from flows.domain.cluster import (
     RoundTrip,
     ZNode,
 )
+from flows.domain.firewall import Hold
 from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
 from flows.domain.quotas import Allowance
 from flows.domain.reassignment import PartitionName
-from flows.domain.quotas import Allowance
 from flows.domain.wish import Wish
 
 
@@ -161,6 +161,30 @@ class Hosts(Protocol):
         """The distribution lies under /opt/kafka/<distribution>; nothing is sent twice."""
         ...
 
+    def stop_kafka(self, machine: Machine, epoch: int) -> None:
+        """Kafka was asked to stop; nobody waits for it, and it is never killed."""
+        ...
+
+    def start_kafka(self, machine: Machine, epoch: int, generation: int) -> bool:
+        """Kafka runs; True when it had to be started, which the host notes as `generation`."""
+        ...
+
+    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
+        """What still runs of a broker that was asked to stop; empty once it has stopped."""
+        ...
+
+    def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
+        """Nobody gets in at these ports until their time is over, counted from now."""
+        ...
+
+    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
+        """No port is held any more."""
+        ...
+
+    def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
+        """What each partition (`topic-number`) takes on the disk; 0 for one that is not there."""
+        ...
+
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
 
 
@@ -204,6 +228,18 @@ class ZooKeeper(Protocol):
 
 class Kafka(Protocol):
     """One cluster, as its super user through CONTROL, and as a client through PRIVATE."""
+
+    def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
+        """The controller takes a broker out of what it leads and of every in-sync set.
+
+        Answers the partitions that it still leads. The broker's process must stop afterwards:
+        the controller gives it nothing to do until it has registered anew.
+        """
+        ...
+
+    def warm(self, instance: Instance, partition: tuple[str, int], requests: int) -> None:
+        """A client's first requests to the leader of a partition are behind it."""
+        ...
 
     def cluster(self, instance: Instance) -> Cluster: ...
     def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
@@ -299,13 +335,6 @@ class Records(Protocol):
     def find_deleted(self, name_or_id: str) -> InstanceRow | None: ...
     def living(self) -> tuple[InstanceRow, ...]: ...
     def add(self, row: InstanceRow) -> None: ...
-    def allowance(self, instance_id: str) -> Allowance:
-        """The quotas, what of them is used, and how much of that is this instance.
-
-        `add` and `revise` refuse what goes beyond, with nothing in between.
-        """
-        ...
-
     def allowance(self, instance_id: str) -> Allowance:
         """The quotas, what of them is used, and how much of that is this instance.
 

@@ -11,15 +11,13 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flows.domain.choices import choice
 from flows.domain.connections import told_limits
-from flows.domain.connections import told_limits
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
 from flows.domain.instance import Broker, Instance, Status
 from flows.domain.names import check_instance_name, check_password, check_user_name
 from flows.domain.plan import Plan, PlannedStep
-from flows.domain.quotas import check_quotas
-from flows.domain.quotas import check_quotas
 from flows.domain.providers import ProviderName
+from flows.domain.quotas import check_quotas
 from flows.domain.request import Request, read_secret_reference, split_list
 from flows.domain.room import check_room
 from flows.domain.tags import parse_tags
@@ -298,7 +296,6 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     if instance.status in (Status.RUNNING, Status.FAULTY):
         return CreationPlan(title, instance=instance)
     _check_unfinished(instance)
-    check_quotas(instance.allowance, instance.wish)
     check_quotas(instance.allowance, instance.wish)
     check_provider(instance)
     steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))

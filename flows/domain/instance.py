@@ -11,7 +11,6 @@ from flows.domain.cluster import ClusterState
 from flows.domain.listeners import Listener, ListenerName, creation_listeners
 from flows.domain.machines import MachineSize
 from flows.domain.quotas import Allowance
-from flows.domain.quotas import Allowance
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 
@@ -116,7 +115,6 @@ class Instance:
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
-    allowance: Allowance = field(default_factory=Allowance)
     allowance: Allowance = field(default_factory=Allowance)
     cluster: ClusterState | None = None
     storage_growths: int = 0

@@ -43,7 +43,6 @@ def observe(site: Site, row: InstanceRow) -> Instance:
         cluster=cluster,
         settled_wish=settled_wish(site.records, row.id),
         allowance=site.records.allowance(row.id),
-        allowance=site.records.allowance(row.id),
         storage_growths=storage_growths(site.records, row.id),
     )
 

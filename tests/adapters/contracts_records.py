@@ -11,7 +11,8 @@ from flows.adapters.site import Records, Secrets
 from flows.domain.errors import EffectFailed, Refused, Superseded
 from flows.domain.instance import Status
 from flows.domain.operations import OperationStatus, Rating, Run, Trace
-from tests.adapters.record_samples import NOON, instance, machine, operation
+from flows.domain.quotas import NOTHING, Amount
+from tests.adapters.record_samples import NOON, instance, machine, operation, wish
 
 
 def records_contract(records: Records, living: Run, gone: Run) -> None:
@@ -20,6 +21,7 @@ def records_contract(records: Records, living: Run, gone: Run) -> None:
     _a_deleted_instance_frees_its_name(records)
     _names_and_ids_do_not_collide(records)
     _a_wish_is_revised(records)
+    _the_quotas_are_kept(records)
     _machines_are_kept_until_they_are_forgotten(records)
     _a_living_operation_keeps_others_away(records, living)
     _one_name_is_created_once_at_a_time(records, living)
@@ -98,6 +100,26 @@ def _a_wish_is_revised(records: Records) -> None:
         with pytest.raises(Refused) as is_id:
             records.revise("revi1111", renamed.model_copy(update={"name": id}), epoch=9)
         assert str(is_id.value) == f'name "{id}": it is the id of an instance; choose another'
+
+
+def _the_quotas_are_kept(records: Records) -> None:
+    before = records.allowance("quot1111")
+    assert before.present == NOTHING
+    records.add(instance("quot1111", "bounded", brokers=4, storage_per_broker=200))
+    after = records.allowance("quot1111")
+    assert after.present == Amount(1, 4, 800)
+    assert (after.used, after.quotas) == (before.used + after.present, before.quotas)
+    room = after.quotas - after.used
+    much = wish("bounded", brokers=4 + room.brokers, storage_per_broker=100)
+    more = much.model_copy(update={"brokers": much.brokers + 1})
+    assert records.revise("quot1111", much, epoch=7) == 2
+    with pytest.raises(Refused, match="quota_brokers: 1000 of 1000 are used and 1 more asked for"):
+        records.revise("quot1111", more, epoch=7)
+    with pytest.raises(Refused, match="quota_brokers: 1000 of 1000 are used and 3 more asked for"):
+        records.add(instance("quot2222", "beyond"))
+    assert records.find("beyond") is None
+    records.set_status("quot1111", Status.DELETED)
+    assert records.allowance("quot1111") == before
 
 
 def _machines_are_kept_until_they_are_forgotten(records: Records) -> None:

@@ -12,7 +12,6 @@ from flows.domain.errors import EffectFailed, Refused, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
 from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount, amount_of, check_quotas
-from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount, amount_of, check_quotas
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
 
@@ -47,12 +46,6 @@ class FakeRecords(Fake):
     def living(self) -> tuple[InstanceRow, ...]:
         """All that are not deleted."""
         return tuple(row for row in self.rows.values() if row.status is not Status.DELETED)
-
-    def allowance(self, instance_id: str) -> Allowance:
-        """The sum over all that are not deleted."""
-        amounts = {row.id: amount_of(row.wish) for row in self.living()}
-        used = sum(amounts.values(), Amount())
-        return Allowance(self.quotas, used, amounts.get(instance_id, Amount()))
 
     def allowance(self, instance_id: str) -> Allowance:
         """The sum over all that are not deleted."""
