@@ -85,8 +85,11 @@ def open_hosts(settings: Settings, say: Callable[[str], None]) -> HostsProvider:
     from flows.adapters.provider.taken import TakenHosts  # noqa: PLC0415
     from flows.adapters.records.engine import open_engine  # noqa: PLC0415
     from flows.domain.errors import Refused  # noqa: PLC0415
+    from flows.domain.providers import no_provider  # noqa: PLC0415
     from inventories.hosts import HostsRefused, load_hosts  # noqa: PLC0415
 
+    if not settings.hosts:
+        raise no_provider("hosts", provider_names(settings))
     try:
         listed = load_hosts(Path(settings.hosts))
     except HostsRefused as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,6 +13,9 @@ from rich.text import Text
 from flows.queries.history import HistoryLine
 from flows.queries.instances import InstanceLine
 from flows.queries.show import BrokerView, InstanceView, StorageView
+
+if TYPE_CHECKING:
+    from flows.queries.hosts import HostLine  # its adapters would cost every other answer
 
 _COLORS = {
     "Running": "green",
@@ -68,6 +72,25 @@ def history_table(lines: Sequence[HistoryLine]) -> RenderableType:
             Text(line["run"]),
         )
     return table
+
+
+def hosts_table(lines: Sequence[HostLine]) -> RenderableType:
+    """One line per host, then every reason why one is not fit."""
+    table = _table("name", "address", "login", "zone", "vCPUs", "memory", "disk", "state")
+    for line in lines:
+        carried = f" ({line['instance']})" if line["instance"] else ""
+        table.add_row(
+            line["name"],
+            line["address"],
+            line["login"],
+            line["zone"],
+            str(line["vcpus"]),
+            f"{line['memory_gb']} GB",
+            f"{line['disk_gb']} GB",
+            Text(f"{line['state']}{carried}"),
+        )
+    reasons = [Text(reason) for line in lines for reason in line["reasons"]]
+    return Group(table, *([Text(), *reasons] if reasons else []))
 
 
 def instance_page(view: InstanceView) -> RenderableType:

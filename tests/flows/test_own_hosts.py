@@ -131,7 +131,7 @@ def test_a_host_that_is_another_one_now_is_skipped_as_well() -> None:
     def somebody_else(machine: object) -> bool:
         raise EffectFailed("another host key than the pinned one is shown there")
 
-    world.hosts.reachable = somebody_else  # type: ignore[method-assign,assignment]
+    world.hosts.reachable = somebody_else  # type: ignore[method-assign]
     world.ask(delete_instance, GOODBYE)
     assert world.records.living() == ()
     assert len(own(world).left) == 3

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from flows.adapters.hosts import taking
+from flows.adapters.provider.reaching import by_owner, each, key_of, machine_of, unfitness
 from flows.adapters.provider.taken import Taken, TakenHosts
 from flows.adapters.site import Ansible, Play
 from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine
 from flows.domain.machines import MachineOrder, MachineSize, Room
-from flows.domain.preflight import HostNeed, shortcomings
+from flows.domain.preflight import HostNeed
 from flows.domain.wish import Wish
 from inventories.hosts import Host, HostList
 from inventories.hosts.choosing import Choice, Need, choose
 from inventories.hosts.model import zones_by_hosts
-
-S = TypeVar("S")
-T = TypeVar("T")
-_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -114,7 +109,7 @@ class HostsProvider:
         self.taken.take({name: (host.address, host.name) for name, host in chosen.items()})
         places = {row.machine: row for row in self.taken.all()}
         hosts = [self._host(places[order.name]) for order in orders]
-        return tuple(_each(self._take, list(zip(orders, hosts, strict=True))))
+        return tuple(each(self._take, list(zip(orders, hosts, strict=True))))
 
     def size(self, name: str) -> MachineSize | None:
         """What the list says of the host that is that machine."""
@@ -154,12 +149,12 @@ class HostsProvider:
     def remove(self, names: Sequence[str]) -> None:
         """The hosts are free again; what is not clean, or does not answer, waits to be cleaned."""
         places = [place for name in names if (place := self._place(name))]
-        _each(self._give_back, places)
+        each(self._give_back, places)
 
     def clean_left(self) -> tuple[str, ...]:
         """Hosts that wait to be cleaned and answer again are clean and free; a line for each."""
         left = [place for place in self.taken.all() if place.to_be_cleaned]
-        return tuple(line for line in _each(self._clean, left) if line)
+        return tuple(line for line in each(self._clean, left) if line)
 
     def _select(self, orders: Sequence[MachineOrder]) -> tuple[Mapping[str, Host], tuple[str, ...]]:
         """New hosts by machine; hosts that are looked at and not fit are passed over."""
@@ -174,7 +169,7 @@ class HostsProvider:
             if choice.unmet:
                 return {}, _lack(self.listed.source, choice, free, unfit)
             new = [pair for pair in choice.hosts.items() if pair not in seen]
-            found = _each(lambda pair: self._unfitness(asked[pair[0]], pair[1]), new)
+            found = each(lambda pair: self._unfitness(asked[pair[0]], pair[1]), new)
             seen.update(new)
             bad = {host: why for (_, host), why in zip(new, found, strict=True) if why}
             if not bad:
@@ -184,11 +179,7 @@ class HostsProvider:
     def _unfitness(self, order: MachineOrder, host: Host) -> tuple[str, ...]:
         room = self.need(order)
         need = HostNeed(_owner(order.name), room.memory_mb, room.disk_gb, room.vcpus)
-        try:
-            facts = taking.look(_by_owner(host), _key(host))
-        except EffectFailed as failure:
-            return (str(failure),)
-        return tuple(f"{host.words}: {reason}" for reason in shortcomings(facts, need))
+        return unfitness(host, need)
 
     def _free(self) -> tuple[Host, ...]:
         taken = {place.address for place in self.taken.all()}
@@ -216,14 +207,14 @@ class HostsProvider:
     def _take(self, pair: tuple[MachineOrder, Host]) -> Machine:
         order, host = pair
         claim = (_owner(order.name), order.epoch)
-        taking.take(_by_owner(host), _key(host), claim, order.authorized_key)
+        taking.take(by_owner(host), key_of(host), claim, order.authorized_key)
         _, broker, generation = order.name.rsplit("-", 2)
-        return _machine(host, order.name, int(broker), int(generation))
+        return machine_of(host, order.name, int(broker), int(generation))
 
     def _give_back(self, place: Taken) -> None:
         try:
             host = self._host(place)
-            rest = taking.give_back(_by_owner(host), _key(host), place.owner)
+            rest = taking.give_back(by_owner(host), key_of(host), place.owner)
         except EffectFailed:
             # Its owner is told by the list of hosts; the sweep tries again as long as it takes.
             self.taken.leave(place.machine)
@@ -238,10 +229,10 @@ class HostsProvider:
         if host is None:
             return ""
         try:
-            rest = taking.give_back(_by_owner(host), _key(host), place.owner)
+            rest = taking.give_back(by_owner(host), key_of(host), place.owner)
             if rest.owner == place.owner:
                 self._clean_by_play(host, place, rest.epoch)
-                rest = taking.give_back(_by_owner(host), _key(host), place.owner)
+                rest = taking.give_back(by_owner(host), key_of(host), place.owner)
         except EffectFailed:
             return ""  # it does not answer yet: it waits on
         if rest.owner == place.owner:
@@ -250,8 +241,8 @@ class HostsProvider:
         return f"{host.words}: cleaned after {place.machine}, and free again"
 
     def _clean_by_play(self, host: Host, place: Taken, epoch: int) -> None:
-        ansible = self.ansible(place.owner, lambda: _key(host))
-        machines = (_by_owner(host),)
+        ansible = self.ansible(place.owner, lambda: key_of(host))
+        machines = (by_owner(host),)
         ansible.play(Play("clean_host.yml", machines, epoch, variables={}, secrets={}))
 
 
@@ -272,37 +263,5 @@ def _need(order: MachineOrder) -> Need:
     return Need(order.name, order.zone, order.vcpus, order.memory_gb, order.disk_gb, order.address)
 
 
-def _by_owner(host: Host) -> Machine:
-    """The host under its own name, as its owner reaches it."""
-    return _machine(host, host.name, 0, 0)
-
-
-def _machine(host: Host, name: str, broker: int, generation: int) -> Machine:
-    return Machine(
-        name=name,
-        broker=broker,
-        generation=generation,
-        address=host.address,
-        zone=host.zone,
-        host_key=host.host_key,
-        data_device=host.data_device,
-        user=host.user,
-        port=host.port,
-    )
-
-
-def _key(host: Host) -> str:
-    try:
-        return host.key_file.read_text(encoding="ascii")
-    except OSError as error:
-        raise EffectFailed(f"{host.words}: key_file {host.key_file}: {error.strerror}") from None
-
-
 def _owner(name: str) -> str:
     return name.rsplit("-", 2)[0]
-
-
-def _each(work: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
-    """Several hosts at once; the first failure is raised after all have ended."""
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [future.result() for future in [pool.submit(work, each) for each in subjects]]

@@ -164,6 +164,20 @@ def history(
     answers.show_history(name or None, as_json=json)
 
 
+@app.command()
+def hosts(
+    check: Annotated[bool, typer.Option("--check", help="Look at free ones over SSH.")] = False,
+    json: AsJson = False,
+) -> None:
+    """List your own hosts and who has them.
+
+    With --check each free host is looked at as before a creation; exits 1 if one is not fit.
+    """
+    from flows.doors.cli import own_hosts
+
+    raise typer.Exit(own_hosts.show(check=check, as_json=json))
+
+
 # One instance
 
 

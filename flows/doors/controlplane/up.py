@@ -24,7 +24,7 @@ from flows.doors.controlplane.progress import StepLines
 from flows.doors.controlplane.zombies import watch_for_zombies
 from flows.doors.deployments import deployments, register
 from flows.doors.prefect_api import PrefectApi, open_api, ui_address
-from flows.doors.wiring import open_lab, open_records, upgrade_records
+from flows.doors.wiring import open_hosts, open_lab, open_records, upgrade_records
 from flows.queries.interruption import interruptions
 from flows.settings import Settings, as_toml
 
@@ -45,6 +45,10 @@ def up(settings: Settings, lines: StepLines, *, with_lab: bool = True) -> None:
             upgrade_records(settings)
         if with_lab:
             _lab_up(settings, lines)
+        if settings.hosts:
+            with lines.step("own hosts") as note:
+                listed = open_hosts(settings, note).listed
+                note(f"{len(listed.hosts)} own hosts of {listed.source}")
         with lines.step("Prefect server"):
             _start_supervisor(settings)
             _wait(settings, "server", SERVER_SECONDS, lambda: _healthy(settings))
