@@ -34,10 +34,6 @@ class Settings:
     quota_brokers: int = 1000
     quota_storage_gb: int = 1_500_000
     """What all instances together may be; `fleet quotas` shows what they are."""
-    quota_instances: int = 100
-    quota_brokers: int = 1000
-    quota_storage_gb: int = 1_500_000
-    """What all instances together may be; `fleet quotas` shows what they are."""
     database: str = ""
     """URL of the records, without a password; empty: SQLite in `home`."""
     hosts: str = ""

@@ -81,7 +81,10 @@ class Rating(StrEnum):
 
 @dataclass(frozen=True)
 class Trace:
-    """One line of the audit; `name` is the guide's (section 16.1)."""
+    """One line of the audit; `name` is the guide's (section 16.1).
+
+    `number` and `time` are given by the records; they do not make two lines different.
+    """
 
     name: str
     who: str
@@ -90,3 +93,5 @@ class Trace:
     parameters: Mapping[str, Any]
     result: str
     rating: Rating = Rating.NORMAL
+    number: int = field(default=0, compare=False)
+    time: datetime | None = field(default=None, compare=False)

@@ -30,6 +30,8 @@ def records_contract(records: Records, living: Run, gone: Run) -> None:
     _notes_hold_nothing(records, living)
     _history_is_newest_first(records, living)
     _traces_keep_their_order(records)
+    _only_the_holder_sets_a_status(records, living)
+    _who_holds_nothing_sets_a_status_only_at_rest(records, living, gone)
 
 
 def _instances_are_found_by_name_and_id(records: Records) -> None:
@@ -217,6 +219,41 @@ def _traces_keep_their_order(records: Records) -> None:
     records.trace(second)
     assert records.traces("tenth") == (first, second)
     assert records.traces()[-2:] == (first, second)
+    older, newer = records.traces("tenth")
+    assert older.time is not None
+    assert newer.time is not None
+    assert newer.time >= older.time
+    assert newer.number > older.number
+    assert records.forget_traces(older.time - timedelta(days=2)) == 0
+    assert records.traces("tenth") == (first, second)
+
+
+def _only_the_holder_sets_a_status(records: Records, living: Run) -> None:
+    records.add(instance("jjjj1111", "eleventh"))
+    held = records.open(operation("jjjj1111", "eleventh", living))
+    records.set_status("jjjj1111", Status.CHANGING, "", held.epoch)
+    records.close(held.epoch, OperationStatus.FAILED, "", {})
+    with pytest.raises(Superseded, match=f"operation {held.epoch}: it does not run any more"):
+        records.set_status("jjjj1111", Status.RUNNING, "", held.epoch)
+    found = records.find("eleventh")
+    assert found is not None
+    assert found.status is Status.CHANGING
+
+
+def _who_holds_nothing_sets_a_status_only_at_rest(records: Records, living: Run, gone: Run) -> None:
+    id = "kkkk1111"
+    records.add(instance(id, "twelfth"))
+    assert not records.set_status_at_rest(id, Status.RUNNING, Status.FAULTY, "too late")
+    assert not records.set_status_at_rest("nobody", Status.RUNNING, Status.FAULTY, "")
+    assert records.set_status_at_rest(id, Status.CREATING, Status.RUNNING, "as it was")
+    dead = records.open(operation(id, "twelfth", gone))
+    assert records.set_status_at_rest(id, Status.RUNNING, Status.FAULTY, "broker 1 is silent")
+    records.open(operation(id, "twelfth", living))
+    assert not records.holds(dead.epoch)
+    assert not records.set_status_at_rest(id, Status.FAULTY, Status.RUNNING, "held")
+    found = records.find("twelfth")
+    assert found is not None
+    assert (found.status, found.reason) == (Status.FAULTY, "broker 1 is silent")
 
 
 def secrets_contract(secrets: Secrets) -> None:

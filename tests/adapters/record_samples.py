@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from flows.adapters.clock import SystemClock
 from flows.adapters.processes import LinuxProcesses
@@ -21,9 +21,14 @@ from flows.domain.wish import CapacityPolicy, DiskType, Wish
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
+def sqlite_url(directory: Path) -> str:
+    """The URL of the records of a home in that directory."""
+    return f"sqlite:///{directory / 'home' / 'records.db'}"
+
+
 def new_database(directory: Path) -> Engine:
     """An empty database in a home of its own, made by the migrations."""
-    engine = open_engine(f"sqlite:///{directory / 'home' / 'records.db'}")
+    engine = open_engine(sqlite_url(directory))
     upgrade(engine)
     return engine
 
@@ -83,6 +88,38 @@ def machine(instance_id: str, broker: int, generation: int = 1) -> Machine:
         zone=f"az{broker}",
         host_key=f"ssh-ed25519 AAAA{broker}{generation}",
     )
+
+
+def fill_first_schema(engine: Engine) -> None:
+    """One row in each table of schema 0001, as the first program wrote them."""
+    id, moment = "aaaa1111", "2026-05-04 12:00:00+00:00"
+    if engine.dialect.name == "sqlite":
+        moment = "2026-05-04 12:00:00.000000"
+    rows = {
+        "instances": f"'{id}', 'demo', '{id}-k3x9', 'Running', '', 1, '{moment}', :observed",
+        "revisions": f"'{id}', 1, :wish, 41, '{moment}'",
+        "machines": f"'{id}-1-1', '{id}', 1, 1, '198.18.0.11', 'az1', "
+        "'ssh-ed25519 AAAA11', '/dev/vdb', NULL",
+        "operations": f"41, 'create-instance', '{id}', 'demo', 'successful', true, 'bob', 'cli', "
+        f"'run-1', '', 'boot', 7, 8, :request, '{moment}', '{moment}', '', :nothing",
+        "traces": f"5, '{moment}', 'createDMSInstanceTaskSuccess', 'bob', 'cli', 'demo', "
+        ":parameters, 'done', 'normal'",
+        "secrets": f"'{id}', 'ssh-key', 'gAAAA'",
+    }
+    values = {
+        "observed": '{"controller": 2}',
+        "wish": wish("demo").model_dump_json(),
+        "request": '{"n": [1]}',
+        "nothing": "{}",
+        "parameters": '{"brokers": 3}',
+    }
+    with engine.begin() as connection:
+        for table, row in rows.items():
+            used = {name: value for name, value in values.items() if f":{name}" in row}
+            connection.execute(text(f"INSERT INTO {table} VALUES ({row})"), used)
+        if engine.dialect.name == "postgresql":
+            # There the numbers would have come from a sequence.
+            connection.execute(text("ALTER TABLE operations ALTER number RESTART WITH 42"))
 
 
 def operation(

@@ -28,8 +28,8 @@ def open_engine(url: str) -> Engine:
     A SQLite file is its owner's alone (0600) before anything is written to it; SQLite gives the
     files that it makes beside it the same mode.
     """
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if make_url(url).get_backend_name() == "postgresql":
+        return _open_postgresql(url)
     # A connection ends with its transaction, because SQLite's must not outlive a fork.
     engine = create_engine(
         url, hide_parameters=True, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
@@ -38,6 +38,19 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _open_postgresql(url: str) -> Engine:
+    limit = round(BUSY_SECONDS * 1000)
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": round(BUSY_SECONDS),
+            "options": f"-c lock_timeout={limit}ms -c timezone=UTC",
+        },
+    )
 
 
 @contextmanager
@@ -59,9 +72,14 @@ def _speaking() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise Collision(f"records: the database refused a row: {error.orig}") from error
+        raise Collision(f"records: the database refused a row: {_words(error)}") from error
     except DBAPIError as error:
-        raise EffectFailed(f"records: the database did not answer: {error.orig}") from error
+        raise EffectFailed(f"records: the database did not answer: {_words(error)}") from error
+
+
+def _words(error: DBAPIError) -> str:
+    """What the database said; PostgreSQL's further lines would show the values of the row."""
+    return str(error.orig).partition("\n")[0]
 
 
 def _make_private_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 from flows.adapters.records.rows import operation_of, operation_values
 from flows.adapters.records.schema import operations, revisions
 from flows.adapters.site import Processes
-from flows.domain.errors import Refused, refusal
+from flows.domain.errors import Refused, Superseded, refusal
 from flows.domain.operations import OperationRow, OperationStatus
 
 HOLDING: ColumnElement[bool] = and_(
@@ -44,6 +44,30 @@ def enter(connection: Connection, row: OperationRow, *, holds: bool) -> Operatio
     result = connection.execute(insert(operations).values(operation_values(row, holds=holds)))
     (number,) = result.inserted_primary_key or (0,)
     return replace(row, epoch=number, held=holds)
+
+
+def living_holder(
+    connection: Connection, instance_id: str, processes: Processes
+) -> OperationRow | None:
+    """The operation that holds the instance, if its process lives."""
+    query = select(operations).where(operations.c.instance_id == instance_id, HOLDING)
+    row = connection.execute(query).one_or_none()
+    found = operation_of(row) if row else None
+    return found if found and processes.alive(found.caller.run) else None
+
+
+def check_holds(connection: Connection, epoch: int) -> None:
+    """Superseded unless the operation holds its instance, which nobody can take until the end
+    of the transaction.
+    """
+    query = select(operations.c.number).where(operations.c.number == epoch, HOLDING)
+    if connection.execute(query.with_for_update()).first() is None:
+        raise superseded(epoch)
+
+
+def superseded(epoch: int) -> Superseded:
+    """Another operation has the instance now."""
+    return Superseded(f"operation {epoch}: it does not run any more; another took over")
 
 
 def _holders(connection: Connection, row: OperationRow) -> Sequence[OperationRow]:

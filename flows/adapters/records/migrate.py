@@ -6,26 +6,49 @@ Alembic is imported only where something is migrated: it costs more than a whole
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from flows.adapters.records.engine import reading, writing
 from flows.adapters.records.schema import REVISION
 from flows.domain.errors import EffectFailed
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, schema: str = REVISION) -> None:
     """The tables are those of this program, with all that was in them; one transaction."""
+    with writing(engine) as connection:
+        migrate(connection, schema)
+
+
+def migrate(connection: Connection, schema: str = REVISION) -> None:
+    """The tables are those of this schema, within the caller's transaction."""
     from alembic import command  # noqa: PLC0415
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, schema)
+
+
+def known_schemas() -> frozenset[str]:
+    """Every schema that this program can bring up to date."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    found = ScriptDirectory.from_config(_config()).walk_revisions()
+    return frozenset(each.revision for each in found)
+
+
+def _config() -> Config:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config
 
 
 def check_schema(engine: Engine) -> None:

@@ -126,14 +126,19 @@ def trace_of(row: Row[Any]) -> Trace:
         parameters=row.parameters,
         result=row.result,
         rating=Rating(row.rating),
+        number=row.number,
+        time=row.time,
     )
 
 
 def trace_values(trace: Trace) -> dict[str, Any]:
     """The columns of `traces` but its number and time."""
     return {
-        **vars(trace),
+        "name": trace.name,
+        "who": trace.who,
         "door": str(trace.door),
+        "resource": trace.resource,
         "parameters": dict(trace.parameters),
+        "result": trace.result,
         "rating": trace.rating.value,
     }

@@ -21,12 +21,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy import Text as AnyText
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that these tables need; kept here so that a reader need not import Alembic."""
 
 metadata = MetaData(
@@ -58,6 +58,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Text(TypeDecorator[str]):
+    """A text; PostgreSQL's cannot hold the character NUL, which is kept as its symbol there."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text as the database can hold it."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def _number() -> Column[Any]:
