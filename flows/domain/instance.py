@@ -76,6 +76,7 @@ class HostState:
     distributions: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     disk_mounted: bool = True
+    memory_used_mb: int = 0
     disk_total_bytes: int = 0
     disk_used_bytes: int = 0
 

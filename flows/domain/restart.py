@@ -80,9 +80,9 @@ def plan_restart(instance: Instance, request: RestartInstance) -> RestartPlan:
     """The brokers that were not started for this request yet, and the wish that says so."""
     _check_broker(instance, request.broker)
     _check_confirmed(instance, request)
-    _check_answering(instance)
-    wish = instance.wish if instance.change_is_open else _raised(instance, request.broker)
-    due = tuple(broker for broker in instance.brokers if _is_due(broker, wish))
+    check_answering(instance)
+    wish = instance.wish if instance.change_is_open else raised(instance, request.broker)
+    due = tuple(broker for broker in instance.brokers if is_due(broker, wish))
     steps = [_step(broker, wish, request.mode) for broker in due]
     return RestartPlan(
         f"Restart instance {instance.name}",
@@ -96,7 +96,7 @@ def plan_restart(instance: Instance, request: RestartInstance) -> RestartPlan:
     )
 
 
-def _raised(instance: Instance, only: int | None) -> Wish:
+def raised(instance: Instance, only: int | None = None) -> Wish:
     """The wish with a generation that no host has noted yet."""
     noted = [broker.host.started_generation for broker in instance.brokers if broker.host]
     wished = [instance.wish.generation_of(broker.id) for broker in instance.brokers]
@@ -109,7 +109,8 @@ def _raised(instance: Instance, only: int | None) -> Wish:
     return instance.wish.model_copy(update=change)
 
 
-def _is_due(broker: Broker, wish: Wish) -> bool:
+def is_due(broker: Broker, wish: Wish) -> bool:
+    """Whether a broker is yet to be started for the wish; one that does not serve is."""
     if broker.host is None:
         return True
     return broker.host.started_generation < wish.generation_of(broker.id) or not serves(broker)
@@ -136,7 +137,8 @@ def _check_confirmed(instance: Instance, request: RestartInstance) -> None:
         raise refusal("confirm", request.confirm, rule)
 
 
-def _check_answering(instance: Instance) -> None:
+def check_answering(instance: Instance) -> None:
+    """Refuses to roll over an instance of which a machine does not answer."""
     for broker in instance.brokers:
         if broker.host is None:
             machine = broker.machine.name if broker.machine else "(none)"

@@ -25,6 +25,15 @@ def check_room(needs: Sequence[Room], free: Room, provider: str) -> None:
     _check_disk(disk, len(needs), free, provider)
 
 
+def check_memory_room(more_mb: int, brokers: int, free: Room, provider: str) -> None:
+    """Refuses machines that do not have the room to grow by so much memory each."""
+    if more_mb > 0 and more_mb * brokers > free.memory_mb:
+        raise Refused(
+            f"flavor: {brokers} brokers need {more_mb * brokers} MB of memory more together and "
+            f"{provider} has {free.memory_mb} MB free; choose a smaller flavor"
+        )
+
+
 def check_disk_room(more_gb: int, brokers: int, free: Room, provider: str) -> None:
     """Refuses disks that do not have the room to grow by so much each."""
     _check_disk(more_gb * brokers, brokers, free, provider)

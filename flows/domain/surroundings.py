@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from flows.domain.machines import Room
 
@@ -17,3 +18,5 @@ class Surroundings:
     need_per_machine: Room
     objections: tuple[str, ...] = ()
     keeps_machines: bool = False
+    needs: Mapping[str, Room] = field(default_factory=dict)
+    """What a machine of each flavor would take, by the flavor's name."""

@@ -9,6 +9,7 @@ from flows.adapters.records.picture import picture
 from flows.adapters.site import Doors, InstanceRow, Provider, Records, Site
 from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
+from flows.domain.flavors import FLAVORS
 from flows.domain.instance import (
     Broker,
     HostState,
@@ -119,6 +120,10 @@ def surroundings(provider: Provider, wish: Wish) -> Surroundings:
         need_per_machine=provider.need(_any_order(wish)),
         objections=provider.objections(wish),
         keeps_machines=provider.keeps_machines,
+        needs={
+            name: provider.need(_any_order(wish.model_copy(update={"flavor": name})))
+            for name in FLAVORS
+        },
     )
 
 

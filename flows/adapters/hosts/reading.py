@@ -27,6 +27,7 @@ def host_state(told: Mapping[str, Any]) -> HostState:
         started_generation=told["started_generation"],
         distributions=tuple(told["distributions"]),
         digests=MappingProxyType(told["digests"]),
+        memory_used_mb=told["memory_used_mb"],
         disk_mounted=told["disk_total_bytes"] > 0,
         disk_total_bytes=told["disk_total_bytes"],
         disk_used_bytes=told["disk_used_bytes"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,13 +14,16 @@ from flows.adapters.hosts.connection import Connection, Unreachable
 from flows.adapters.hosts.connections import Connections
 from flows.adapters.hosts.reading import host_facts, host_state
 from flows.domain.errors import EffectFailed
+from flows.domain.firewall import Hold
 from flows.domain.instance import HostState, Machine
 from flows.domain.machines import HostFacts
-from flows.domain.paths import CONFIG
+from flows.domain.paths import CONFIG, KAFKA_UNIT, TOPICS
 
 _REMOTE = Path(__file__).parent / "remote"
-# The same file that the Ansible modules use: there is one rule for who may change a host.
-CLAIM = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet/claim.py"
+# The same files that the Ansible modules use: there is one rule for who may change a host.
+_SHARED = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet"
+CLAIM = _SHARED / "claim.py"
+_BROKER = _SHARED / "broker.py"
 
 
 class SshHosts:
@@ -99,6 +102,34 @@ class SshHosts:
 
         self._must(machine, put)
 
+    def stop_kafka(self, machine: Machine, epoch: int) -> None:
+        """Kafka was asked to stop; nobody waits for it, and it is never killed."""
+        self._change(machine, epoch, "stop", unit=KAFKA_UNIT)
+
+    def start_kafka(self, machine: Machine, epoch: int, generation: int) -> bool:
+        """Kafka runs; True when it had to be started, which the host notes as `generation`."""
+        given = {"state": CONFIG, "unit": KAFKA_UNIT, "generation": generation}
+        return bool(self._change(machine, epoch, "start", **given))
+
+    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
+        """What still runs of a broker that was asked to stop; empty once it has stopped."""
+        return tuple(
+            self._must(machine, lambda open_: ask(open_, _BROKER, "running", unit=KAFKA_UNIT))
+        )
+
+    def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
+        """Nobody gets in at these ports until their time is over, counted from now."""
+        self._change(machine, epoch, "hold", **{**vars(hold), "ports": list(hold.ports)})
+
+    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
+        """No port is held any more."""
+        self._change(machine, epoch, "let_in", table=table)
+
+    def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
+        """What each partition (`topic-number`) takes on the disk; 0 for one that is not there."""
+        given = {"root": TOPICS, "partitions": list(partitions)}
+        return tuple(self._must(machine, lambda open_: ask(open_, _BROKER, "sizes", **given)))
+
     def logs(
         self, machine: Machine, unit: str, since: str, follow: bool
     ) -> Generator[str, None, None]:
@@ -108,6 +139,26 @@ class SshHosts:
             yield from journal.lines(connection, unit, since, follow)
         except Unreachable as error:
             raise EffectFailed(str(error)) from None
+
+    def _change(self, machine: Machine, epoch: int, verb: str, **given: Any) -> Any:
+        """Does it as an operation whose number the host accepts; safe to be done twice."""
+
+        def change(connection: Connection) -> Any:
+            claimed = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
+            ask(connection, _CLAIM, "claim", **claimed)
+            return ask(connection, _BROKER, verb, **given)
+
+        return self._must(machine, change)
+
+    def _change(self, machine: Machine, epoch: int, verb: str, **given: Any) -> Any:
+        """Does it as an operation whose number the host accepts; safe to be done twice."""
+
+        def change(connection: Connection) -> Any:
+            claimed = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
+            ask(connection, CLAIM, "claim", **claimed)
+            return ask(connection, _BROKER, verb, **given)
+
+        return self._must(machine, change)
 
     def _must(self, machine: Machine, question: Callable[[Connection], Any]) -> Any:
         try:

@@ -23,6 +23,7 @@ def state() -> dict[str, Any]:
         "started_generation": _json("started.json").get("generation", 0),
         "distributions": _distributions(),
         "digests": _digests(),
+        "memory_used_mb": _memory_used_mb(),
         "disk_total_bytes": total,
         "disk_used_bytes": used,
     }
@@ -75,6 +76,14 @@ def _digests() -> dict[str, str]:
 def _digest(path: str) -> str:
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def _memory_used_mb() -> int:
+    """What cannot be given to anybody else: caches that can go do not count."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    total, available = (int(fields[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    return (total - available) // 1024
 
 
 def _disk() -> tuple[int, int]:
