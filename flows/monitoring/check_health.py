@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flows.domain.errors import EffectFailed, Refused, ServiceError
 from flows.domain.health import LEFT_BEHIND, SWEPT
-from flows.steps.connections import limit_again
+from flows.domain.instance import Status
 from flows.steps.clean_hosts import clean_left
 from flows.steps.connections import limit_again
 from flows.steps.hosts import on_each
@@ -19,6 +19,7 @@ from flows.steps.sweeping import (
     Sight,
     is_idle,
     look,
+    release_left_over,
     remember_sight,
     remember_status,
     tidy,
@@ -32,6 +33,8 @@ def sweep(doors: Doors) -> str:
     living = doors.records.living()
     rows = [row for row in living if row.status in AT_ALL and is_idle(doors, row)]
     lines = on_each(lambda row: _sweep_one(doors, row), rows)
+    stopped = [row for row in living if row.status is Status.CHANGE_FAILED and is_idle(doors, row)]
+    lines += on_each(lambda row: _released(doors, row), stopped)
     cleaned = clean_left(doors)
     looked = f"{len(rows)} instances looked at"
     return "; ".join([looked, *(line for line in lines if line), *cleaned])
@@ -56,6 +59,15 @@ def _status_line(doors: Doors, row: InstanceRow, found: tuple[str, ...]) -> str:
         return ""
     status = remember_status(doors, row, found)
     return f"{row.wish.name}: {status}" if status is not row.status else ""
+
+
+def _released(doors: Doors, row: InstanceRow) -> str:
+    """A change that failed may have left moves, which end by themselves; throttles do not."""
+    try:
+        freed = release_left_over(doors, remembered(doors, row))
+    except (EffectFailed, Refused):
+        return ""  # Nobody answers; whoever finishes the change looks again.
+    return f"{row.wish.name}: left-over throttles removed" if freed else ""
 
 
 def _tidied(doors: Doors, row: InstanceRow, sight: Sight) -> list[str]:

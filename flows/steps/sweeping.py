@@ -132,11 +132,13 @@ def tidy(doors: Doors, sight: Sight) -> list[str]:
     name = sight.instance.name
     said = [f"{name}: permissions for {', '.join(bare)}"] if bare else []
     moved = [f"{name}: {len(due)} leaders moved back"] if due else []
-    freed = [f"{name}: left-over throttles removed"] if _let_go(doors, sight.instance) else []
+    freed = (
+        [f"{name}: left-over throttles removed"] if release_left_over(doors, sight.instance) else []
+    )
     return [*said, *moved, *freed]
 
 
-def _let_go(doors: Doors, instance: Instance) -> bool:
+def release_left_over(doors: Doors, instance: Instance) -> bool:
     """What a killed run held back is free again; True when there was something."""
     state = doors.zookeeper.state(instance)
     # Only now: whoever holds the instance by then may have set what was seen.

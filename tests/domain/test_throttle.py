@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.domain.cluster import ClusterState, Partition
+from flows.domain.cluster import ClusterState, Partition, Replica
 from flows.domain.reassignment import (
     Bandwidth,
     Load,
@@ -20,12 +20,15 @@ from flows.domain.reassignment import (
     bandwidths,
     copied_bytes,
     fast_enough,
+    left_behind,
     left_over,
     partition_sizes,
     portions,
     progress,
     refill_throttle,
+    stuck,
     throttle_of,
+    unfinished,
 )
 
 MB = 1_000_000
@@ -139,6 +142,9 @@ def test_throttles_that_were_left_over_are_found_and_nothing_else() -> None:
         "brokers/2": (rate,),
     }
     assert left_over(ClusterState()) == {}
+    assert left_behind(state)
+    assert left_behind(ClusterState(reassigning=("orders-0",)))
+    assert not left_behind(ClusterState())
 
 
 MOVES = st.lists(
@@ -166,18 +172,42 @@ def test_portions_are_all_moves_in_order_and_within_the_limit(
 
 
 def test_progress_counts_what_has_arrived() -> None:
-    replicas = {
-        ("orders", 0, 1): 100 * MB,
-        ("orders", 0, 2): 90 * MB,
-        ("orders", 0, 3): 40 * MB,
-        ("audit", 4, 2): 10 * MB,
-        ("audit", 4, 3): 30 * MB,
-    }
-    sizes = {("orders", 0): 100 * MB, ("audit", 4): 10 * MB}
-    assert partition_sizes({key: replicas[key] for key in list(replicas)[:4]}) == sizes
-    found = progress([ORDERS, AUDIT], sizes, replicas, seconds=10)
+    before = (
+        Replica("orders", 0, 1, 100 * MB),
+        Replica("orders", 0, 2, 90 * MB),
+        Replica("audit", 4, 2, 10 * MB),
+    )
+    sizes = partition_sizes(before)
+    assert sizes == {("orders", 0): 100 * MB, ("audit", 4): 10 * MB}
+    arrived = (Replica("orders", 0, 3, 40 * MB), Replica("audit", 4, 3, 30 * MB))
+    found = progress([ORDERS, AUDIT], sizes, (*before, *arrived), seconds=10)
     assert found == Progress(copied=50 * MB, total=120 * MB, seconds=10)
     assert found.sentence == "42 % of 120 MB copied, about 14 s left"
+
+
+def state_of(*partitions: Partition, reassigning: tuple[str, ...] = ()) -> ClusterState:
+    return ClusterState({1: 1, 2: 2}, 1, partitions, reassigning)
+
+
+def test_moves_end_when_the_new_replicas_are_in_sync_and_the_old_ones_gone() -> None:
+    done = Partition("orders", 0, 1, ORDERS.after, (3, 1))
+    gone = "a topic that was deleted has nothing to move"
+    assert unfinished([ORDERS, AUDIT], state_of(done)) == (), gone
+    assert unfinished([ORDERS], state_of(done, reassigning=("orders-0",))) == (ORDERS,)
+    copying = Partition("orders", 0, 1, (1, 3, 2), (1, 2))
+    assert unfinished([ORDERS], state_of(copying)) == (ORDERS,)
+    lagging = Partition("orders", 0, 1, ORDERS.after, (1,))
+    assert unfinished([ORDERS], state_of(lagging)) == (ORDERS,)
+
+
+def test_who_is_stuck_is_named_with_the_brokers_that_are_away() -> None:
+    moves = [Move("orders", number, (1,), (2, 3)) for number in range(7)]
+    parts = [Partition("orders", number, 1, (1, 2, 3), (1,)) for number in range(7)]
+    assert stuck(moves, state_of(*parts)) == (
+        "still moving: orders-0, orders-1, orders-2, orders-3, orders-4 and 2 more; "
+        "not registered: broker 3"
+    )
+    assert stuck([AUDIT], state_of(*parts)) is None
 
 
 @pytest.mark.parametrize(

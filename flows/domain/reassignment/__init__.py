@@ -9,12 +9,13 @@ from flows.domain.reassignment.assignment import (
     assignment_of,
 )
 from flows.domain.reassignment.bounds import lower_bound
-from flows.domain.reassignment.portions import PortionLimit, copied_bytes, portions
+from flows.domain.reassignment.portions import Pace, PortionLimit, copied_bytes, portions
 from flows.domain.reassignment.progress import (
     Progress,
-    ReplicaSizes,
     partition_sizes,
     progress,
+    stuck,
+    unfinished,
 )
 from flows.domain.reassignment.proposing import propose
 from flows.domain.reassignment.throttle import (
@@ -23,6 +24,7 @@ from flows.domain.reassignment.throttle import (
     Throttle,
     bandwidths,
     fast_enough,
+    left_behind,
     left_over,
     refill_throttle,
     throttle_of,
@@ -34,16 +36,17 @@ __all__ = [
     "Goal",
     "Load",
     "Move",
+    "Pace",
     "PartitionName",
     "PortionLimit",
     "Progress",
     "Proposal",
-    "ReplicaSizes",
     "Throttle",
     "assignment_of",
     "bandwidths",
     "copied_bytes",
     "fast_enough",
+    "left_behind",
     "left_over",
     "lower_bound",
     "partition_sizes",
@@ -51,5 +54,7 @@ __all__ = [
     "progress",
     "propose",
     "refill_throttle",
+    "stuck",
     "throttle_of",
+    "unfinished",
 ]

@@ -19,6 +19,14 @@ class PortionLimit:
     copied_bytes: int = 50_000_000_000
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How a reassignment is carried out; `bytes_per_second` None holds nothing back."""
+
+    bytes_per_second: int | None = None
+    limit: PortionLimit = PortionLimit()
+
+
 def copied_bytes(moves: Iterable[Move], sizes: Sizes) -> int:
     """What all the moves copy over the network."""
     return sum(sizes.get(move.partition, 0) * len(move.arriving) for move in moves)

@@ -94,6 +94,14 @@ def left_over(state: ClusterState) -> dict[str, tuple[str, ...]]:
     return {entity: keys for entity, keys in found.items() if keys}
 
 
+def left_behind(state: ClusterState) -> bool:
+    """Whether a reassignment that was cut off is still to be waited for and tidied up.
+
+    A plan has a step for it even when nothing more is to move, so that the next run sees to it.
+    """
+    return bool(state.reassigning or left_over(state))
+
+
 @dataclass(frozen=True)
 class Bandwidth:
     """Bytes per second that a broker needs, for what it sends as leader and what it fetches."""
