@@ -9,6 +9,7 @@ from tests.adapters.contracts import (
     clock_contract,
     kafka_contract,
     kafka_refusals_contract,
+    reassignment_contract,
     registrations_contract,
     zookeeper_contract,
 )
@@ -46,6 +47,7 @@ def test_fake_kafka_keeps_the_contract() -> None:
     world, instance = created()
     kafka_contract(world.kafka, instance)
     kafka_refusals_contract(world.kafka, instance)
+    reassignment_contract(world.kafka, world.zookeeper, instance)
 
 
 def test_fake_clock_keeps_the_contract() -> None:
