@@ -145,7 +145,7 @@ class SshHosts:
 
         def change(connection: Connection) -> Any:
             claimed = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
-            ask(connection, _CLAIM, "claim", **claimed)
+            ask(connection, CLAIM, "claim", **claimed)
             return ask(connection, _BROKER, verb, **given)
 
         return self._must(machine, change)
