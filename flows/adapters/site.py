@@ -6,7 +6,7 @@ pass the same contract tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -394,6 +394,13 @@ class Records(Protocol):
               ) -> None: ...  # fmt: skip
     def history(self, instance: str | None) -> tuple[OperationRow, ...]:
         """Newest first; of one instance (name or id) or of all, refused creations too."""
+        ...
+
+    def forget_operations(self, numbers: Collection[int]) -> int:
+        """These lines of the history are gone, but those of living operations; answers how many.
+
+        Whether an instance still needs one is for the caller to know. No number is given again.
+        """
         ...
 
     def trace(self, trace: Trace) -> None: ...

@@ -40,10 +40,12 @@ class Plan:
 
     def page(self) -> str:
         """The plan as Markdown for a person."""
-        if self.empty:
-            return f"# {self.title}\n\nNothing to do: everything is as asked.\n"
-        rows = [f"| {step.subject} | {step.words} |" for step in self.steps]
         warnings = [f"- {warning}" for warning in self.warnings]
+        if self.empty:
+            nothing = "Nothing to do: everything is as asked."
+            told = ["", *warnings] if warnings else []
+            return "\n".join([f"# {self.title}", "", nothing, *told, ""])
+        rows = [f"| {step.subject} | {step.words} |" for step in self.steps]
         return "\n".join(
             [
                 f"# {self.title}",

@@ -94,11 +94,15 @@ def _only_show(
 ) -> Outcome:
     raw, caller, stage = context
     stage.publish("plan", plan.page())
-    words = "nothing to do" if plan.empty else f"plan {plan.digest} shown, nothing was changed"
+    words = _nothing(plan) if plan.empty else f"plan {plan.digest} shown, nothing was changed"
     result = {"plan": plan.digest}
     row = replace(_row(operation, doors, raw, caller), status=OperationStatus.SUCCESSFUL)
     doors.records.note(replace(row, finished=row.started, reason=words, result=result))
     return Outcome(f"{operation.title}: {words}", changed=False, result=result)
+
+
+def _nothing(plan: Plan) -> str:
+    return "; ".join(["nothing to do", *plan.warnings])
 
 
 def _begin(

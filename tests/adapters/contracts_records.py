@@ -29,6 +29,7 @@ def records_contract(records: Records, living: Run, gone: Run) -> None:
     _a_dead_operation_is_taken_over(records, living, gone)
     _notes_hold_nothing(records, living)
     _history_is_newest_first(records, living)
+    _ended_operations_are_forgotten(records, living, gone)
     _traces_keep_their_order(records)
     _only_the_holder_sets_a_status(records, living)
     _who_holds_nothing_sets_a_status_only_at_rest(records, living, gone)
@@ -210,6 +211,22 @@ def _history_is_newest_first(records: Records, living: Run) -> None:
     assert epochs == sorted(set(epochs), reverse=True)
     assert len(epochs) > 5
     assert records.history("nobody") == ()
+
+
+def _ended_operations_are_forgotten(records: Records, living: Run, gone: Run) -> None:
+    ended = records.open(operation("forg1111", "forgotten", living))
+    records.close(ended.epoch, OperationStatus.FAILED, "no room", {})
+    noted = records.note(replace(operation(None, "forgotten", gone)))
+    alive = records.open(operation("forg2222", "forgotten", living))
+    numbers = [ended.epoch, noted.epoch, alive.epoch, alive.epoch + 1000]
+    assert records.forget_operations([]) == 0
+    assert records.forget_operations(numbers) == 2
+    assert records.history("forgotten") == (alive,)
+    assert records.holds(alive.epoch)
+    assert records.forget_operations(numbers) == 0
+    records.close(alive.epoch, OperationStatus.SUCCESSFUL, "", {})
+    assert records.forget_operations([alive.epoch]) == 1
+    assert records.open(operation("forg1111", "forgotten", living)).epoch > alive.epoch
 
 
 def _traces_keep_their_order(records: Records) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -164,6 +164,19 @@ class FakeRecords(Fake):
             or instance in (row.instance_id, row.instance_name)
             or row.instance_id in self._ids_called(instance)
         )
+
+    @changes
+    def forget_operations(self, numbers: Collection[int]) -> int:
+        """They are gone, but the living ones."""
+        ended = {
+            number
+            for number in numbers
+            if number in self.operations
+            and self._as_it_stands(self.operations[number]).status is not OperationStatus.RUNNING
+        }
+        for number in ended:
+            del self.operations[number]
+        return len(ended)
 
     @changes
     def trace(self, trace: Trace) -> None:

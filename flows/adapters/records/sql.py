@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, or_, select, update
 
-from flows.adapters.records import allowances, lock
+from flows.adapters.records import allowances, forgetting, lock
 from flows.adapters.records.engine import Collision, open_engine, reading, writing
 from flows.adapters.records.migrate import check_schema
 from flows.adapters.records.rows import (
@@ -216,6 +216,11 @@ class SqlRecords:
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
         return tuple(self._as_it_stands(operation_of(row)) for row in rows)
+
+    def forget_operations(self, numbers: Collection[int]) -> int:
+        """These lines of the history are gone, but those of living operations; answers how many."""
+        with writing(self._engine) as connection:
+            return forgetting.forget(connection, numbers, self._processes)
 
     def trace(self, trace: Trace) -> None:
         """A line is added to the audit, at this moment."""
