@@ -20,7 +20,11 @@ from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
 from flows.domain.permissions import OPEN_TOPIC
 from flows.domain.versions import VersionName
-from tests.adapters.contracts import kafka_contract, kafka_refusals_contract
+from tests.adapters.contracts import (
+    kafka_contract,
+    kafka_refusals_contract,
+    reassignment_contract,
+)
 from tests.adapters.kafka_on_loopback import (
     Loopback,
     an_instance,
@@ -54,6 +58,11 @@ def test_keeps_the_contract_of_kafka_with_logins(loopback: Loopback) -> None:
 @pytest.mark.lab
 def test_keeps_the_contract_of_kafka_without_logins(loopback: Loopback) -> None:
     kafka_contract(loopback.kafka, loopback.open_instance, "open")
+
+
+@pytest.mark.lab
+def test_keeps_the_contract_of_reassignments(loopback: Loopback) -> None:
+    reassignment_contract(loopback.kafka, loopback.zookeeper, loopback.instance)
 
 
 @pytest.mark.lab
