@@ -172,10 +172,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"manager_password": "block-1"}, "manager_password: it needs manager_user as well"),
     ({"version": "2.8"}, 'version "2.8": accepted are 1.1.0, 2.3.0, 2.7'),
-    (
-        {"version": "2.3.0"},
-        'version "2.3.0": it comes with a later release; 2.7 is accepted now',
-    ),
+    ({"version": "2.7.2"}, 'version "2.7.2": accepted are 1.1.0, 2.3.0, 2.7'),
+    ({"version": ""}, 'version "": accepted are 1.1.0, 2.3.0, 2.7'),
     ({"flavor": "kafka.1u1g"}, f'flavor "kafka.1u1g": accepted are {FLAVOR_NAMES}'),
     ({"disk_type": "slow"}, 'disk_type "slow": accepted are high, ultra'),
     (

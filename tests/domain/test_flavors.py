@@ -1,11 +1,10 @@
-"""The flavor table and the versions, compared with the contract (SPEC 1.1, guide 1.4)."""
+"""The flavor table, compared with the contract (SPEC 1.1, guide 1.4)."""
 
 from __future__ import annotations
 
 import pytest
 
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
-from flows.domain.versions import VERSIONS, ZOOKEEPER_DISTRIBUTION, VersionName
 from tests.domain.samples import wish
 
 # As the contract writes it: flavor | vCPU/GB | brokers | TPS | partitions | groups | connections
@@ -54,27 +53,3 @@ def test_partitions_of_an_instance_are_limited_by_flavor_and_brokers(
     flavor: str, brokers: int, limit: int
 ) -> None:
     assert wish(flavor=flavor, brokers=brokers).partition_limit == limit
-
-
-def test_versions_are_those_of_the_guide_and_only_2_7_can_be_made_now() -> None:
-    assert [str(name) for name in VersionName] == ["1.1.0", "2.3.0", "2.7"]
-    assert list(VERSIONS) == [str(name) for name in VersionName]
-    assert [name for name, version in VERSIONS.items() if version.available] == ["2.7"]
-    assert all(VERSIONS[name].name == name for name in VERSIONS)
-
-
-def test_2_7_is_the_newest_patch_with_a_distribution_of_its_own() -> None:
-    version = wish().release
-    assert (version.release, version.distribution) == ("2.7.2", "kafka-2.7.2")
-    assert ZOOKEEPER_DISTRIBUTION == "zookeeper-3.8.6"
-
-
-def test_what_differs_between_versions() -> None:
-    old, middle, new = VERSIONS.values()
-    # TLS 1.3 breaks the inter-broker listener of 1.1.0 and 2.3.0 when it is on for all listeners.
-    assert (old.tls_protocols, middle.tls_protocols) == ("TLSv1.2", "TLSv1.2")
-    assert new.tls_protocols == "TLSv1.2,TLSv1.3"
-    # A limit of connections per listener is ignored by 1.1.0.
-    assert [each.limits_connections for each in (old, middle, new)] == [False, True, True]
-    assert old.authorizer == middle.authorizer == "kafka.security.auth.SimpleAclAuthorizer"
-    assert new.authorizer == "kafka.security.authorizer.AclAuthorizer"

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain import paths
-from flows.domain.flavors import FLAVORS
 from flows.domain.instance import Broker, Instance
 from flows.domain.server_properties import properties_text, server_properties
 from tests.domain.samples import (
@@ -118,32 +117,6 @@ def test_client_certificates_are_judged_per_listener_never_broker_wide(whole: In
 
 @SELDOM
 @given(instances())
-def test_connections_are_limited_on_client_listeners_never_broker_wide(whole: Instance) -> None:
-    """A broker that is full at the broker-wide limit locks the product out."""
-    limits = {
-        key: value for key, value in properties(whole).items() if key.endswith("max.connections")
-    }
-    connections = str(FLAVORS[whole.wish.flavor].connections)
-    assert limits == {
-        f"listener.name.{name}.max.connections": connections for name in ("private", "cross")
-    }
-
-
-@SELDOM
-@given(instances())
-def test_the_limit_per_address_never_shuts_out_the_product_or_another_broker(
-    whole: Instance,
-) -> None:
-    """It exists broker-wide only."""
-    overrides = properties(whole)["max.connections.per.ip.overrides"].split(",")
-    known = {address: int(limit) for address, limit in (each.split(":") for each in overrides)}
-    members = {str(broker.address) for broker in whole.brokers}
-    assert set(known) == members | {whole.control_address}
-    assert min(known.values()) > 4_000
-
-
-@SELDOM
-@given(instances())
 def test_listeners_come_back_from_their_strings(whole: Instance) -> None:
     bound = set()
     for broker in whole.brokers:
@@ -247,16 +220,6 @@ def test_only_the_lab_saves_memory_on_the_cleaner() -> None:
     real = properties(instance(wish(provider="hosts")))
     assert "log.cleaner.dedupe.buffer.size" not in real
     assert "background.threads" not in real
-
-
-def test_the_release_adds_only_what_is_its_own() -> None:
-    """The same code makes the configuration of every version; data differs."""
-    old = instance(wish(version="1.1.0", sasl_ssl=True, first_user="alice"))
-    found = properties(old)
-    assert "inter.broker.protocol.version" not in found
-    assert found["ssl.enabled.protocols"] == "TLSv1.2"
-    assert found["authorizer.class.name"] == "kafka.security.auth.SimpleAclAuthorizer"
-    assert not [key for key in found if key.endswith(".max.connections")]
 
 
 @SELDOM
