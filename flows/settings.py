@@ -91,6 +91,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     given.pop("home", None)
     settings = Settings(home=home, **{name: _typed(name, text) for name, text in given.items()})
     _check_database(settings)
+    if settings.audit_days < 1:
+        raise ValueError(f"settings: audit_days {settings.audit_days}: 1 or more is accepted")
     _check_hosts(settings)
     return settings if settings.lab else replace(settings, lab=_own_lab(home))
 

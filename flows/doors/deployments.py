@@ -42,7 +42,7 @@ def attribute_of(flow: str) -> str:
 
 def deployments(operations: Iterable[AnyOperation] = OPERATIONS) -> tuple[Deployment, ...]:
     """All of them, the scheduled ones last."""
-    return (*(_of(operation) for operation in operations), CHECK_HEALTH)
+    return (*(_of(operation) for operation in operations), CHECK_HEALTH, BACK_UP)
 
 
 CHECK_HEALTH = Deployment(
@@ -52,6 +52,17 @@ CHECK_HEALTH = Deployment(
     entrypoint=f"{RUNS}:check_health",
     tags=("monitoring", "scheduled"),
     cron="* * * * *",
+)
+
+
+BACK_UP = Deployment(
+    flow="back-up",
+    title="Back up",
+    description="Writes records, keys and settings into one encrypted file, each night and on "
+    "request; `fleet backup` shows the recovery key before.",
+    entrypoint=f"{RUNS}:back_up",
+    tags=("monitoring", "scheduled"),
+    cron="17 3 * * *",
 )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.exceptions import FailedRun
 from prefect.flows import Flow
@@ -24,8 +24,9 @@ from flows.adapters.processes import LinuxProcesses
 from flows.adapters.stage import Stage
 from flows.domain.errors import Refused, ServiceError
 from flows.domain.operations import Caller
-from flows.doors.asker import asker_of
+from flows.doors.asker import Asker, asker_of
 from flows.doors.catalogue import OPERATIONS, AnyOperation
+from flows.doors.controlplane.backup import back_up_into_directory
 from flows.doors.deployments import attribute_of
 from flows.doors.form import fields_given
 from flows.doors.lost_secrets import forget_lost_secrets
@@ -73,6 +74,18 @@ def conducted(operation: AnyOperation) -> Work:
 
 def this_caller() -> Caller:
     """Who asked for the flow run that this process carries out."""
+    run = _flow_run()
+    asker = _asker()
+    link = ui_link(load_settings(), str(run.id))
+    return Caller(asker.name, asker.door, LinuxProcesses().here(str(run.id), link))
+
+
+def _asker() -> Asker:
+    run = _flow_run()
+    return asker_of(run.labels, automatic=run.auto_scheduled)
+
+
+def _flow_run() -> FlowRun:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("there is no flow run in this process")
@@ -89,12 +102,24 @@ def check_health() -> State[Any]:
     return _ended(lambda: _swept(settings))
 
 
+    doors.records.forget_traces(now - timedelta(days=settings.audit_days))
 def _swept(settings: Settings) -> str:
     doors, now = open_doors(settings, get_run_logger().info), datetime.now(UTC)
     sentence = sweep(doors)
     with open_api(settings) as api:
         forget_old_sweeps(api, now)
         lost = forget_lost_secrets(api, doors.records, now)
+@flow(name="back-up", flow_run_name="back up", persist_result=False)
+def back_up() -> State[Any]:
+    """Write records, keys and settings into one encrypted file."""
+    return _ended(lambda: _backed_up(load_settings()))
+
+
+def _backed_up(settings: Settings) -> str:
+    done = back_up_into_directory(settings, _asker())
+    return f"{done.path}: {done.instances} instances, for the recovery key {done.key}"
+
+
     return f"{sentence}; {lost} secrets that nobody asks for are gone" if lost else sentence
 
 

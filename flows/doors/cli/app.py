@@ -101,6 +101,42 @@ def clean(
 
 
 # Operations
+@app.command()
+def backup(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="New file; none: one of the directory of backups."),
+    ] = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Make and show a new recovery key before.")
+    ] = False,
+) -> None:
+    """Write the control plane into one encrypted file.
+
+    Records, keys and settings, but no data of instances. The first one makes the recovery key
+    and shows it, once.
+    """
+    from flows.doors.cli import safekeeping
+
+    safekeeping.save(output, new_key=new_key)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `fleet backup` wrote.", show_default=False)],
+    key: Annotated[
+        str, typer.Option(help="Recovery key: @FILE, - (standard input) or ? (a prompt).")
+    ] = "?",
+) -> None:
+    """Bring a control plane back from a backup.
+
+    Into a FLEET_HOME where nothing is yet, on this or another machine; then `fleet up`.
+    """
+    from flows.doors.cli import safekeeping
+
+    safekeeping.bring_back(file, key)
+
+
 
 
 @app.command()
