@@ -89,10 +89,7 @@ def _flow_run() -> FlowRun:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("there is no flow run in this process")
-    run = context.flow_run
-    asker = asker_of(run.labels, automatic=run.auto_scheduled)
-    link = ui_link(load_settings(), str(run.id))
-    return Caller(asker.name, asker.door, LinuxProcesses().here(str(run.id), link))
+    return context.flow_run
 
 
 @flow(name=SWEEP, flow_run_name="check health", persist_result=False)
@@ -102,13 +99,16 @@ def check_health() -> State[Any]:
     return _ended(lambda: _swept(settings))
 
 
-    doors.records.forget_traces(now - timedelta(days=settings.audit_days))
 def _swept(settings: Settings) -> str:
     doors, now = open_doors(settings, get_run_logger().info), datetime.now(UTC)
     sentence = sweep(doors)
+    doors.records.forget_traces(now - timedelta(days=settings.audit_days))
     with open_api(settings) as api:
         forget_old_sweeps(api, now)
         lost = forget_lost_secrets(api, doors.records, now)
+    return f"{sentence}; {lost} secrets that nobody asks for are gone" if lost else sentence
+
+
 @flow(name="back-up", flow_run_name="back up", persist_result=False)
 def back_up() -> State[Any]:
     """Write records, keys and settings into one encrypted file."""
@@ -118,9 +118,6 @@ def back_up() -> State[Any]:
 def _backed_up(settings: Settings) -> str:
     done = back_up_into_directory(settings, _asker())
     return f"{done.path}: {done.instances} instances, for the recovery key {done.key}"
-
-
-    return f"{sentence}; {lost} secrets that nobody asks for are gone" if lost else sentence
 
 
 def _ended(work: Callable[[], str]) -> State[Any]:
