@@ -21,7 +21,6 @@ from flows.domain.operations import OperationRow, OperationStatus
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import Request, split_list
 
-CREATION = "create-instance"
 LISTED = 50
 """How many records a plan names one by one."""
 
@@ -148,11 +147,6 @@ def _standing(history: Sequence[OperationRow]) -> set[int]:
     held = [row for row in history if row.held]
     ends = [place for place, row in enumerate(held) if row.status is OperationStatus.SUCCESSFUL]
     return {row.epoch for row in (held[: ends[0] + 1] if ends else held)}
-
-
-def is_failed_creation(row: OperationRow) -> bool:
-    """Whether the row belongs to the list of failed creations."""
-    return row.operation == CREATION and row.status is OperationStatus.FAILED
 
 
 def _steps(rows: Sequence[OperationRow]) -> Iterator[PlannedStep]:

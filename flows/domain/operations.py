@@ -71,6 +71,11 @@ class OperationRow:
     held: bool = False
 
 
+def is_failed_creation(row: OperationRow) -> bool:
+    """Whether the row belongs to the list of failed creations (SPEC 1.1)."""
+    return row.operation == "create-instance" and row.status is OperationStatus.FAILED
+
+
 class Rating(StrEnum):
     """The weight of a trace."""
 

@@ -35,6 +35,14 @@ def tags_after(present: Tags, added: Tags, removed: Collection[str]) -> Tags:
     return after
 
 
+def read_tag(text: str) -> tuple[str, str | None]:
+    """A tag that is looked for: its key, and its value unless any will do."""
+    if "=" in text:
+        return _pair("tag", text)
+    _check_part("tag", "key", text, 36)
+    return text, None
+
+
 def _pair(field: str, part: str) -> tuple[str, str]:
     key, equals, value = part.partition("=")
     if not equals:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flows.domain.operation_records import (
     ClearFailedCreations,
     ForgettingPlan,
-    is_failed_creation,
     plan_forgetting,
 )
+from flows.domain.operations import is_failed_creation
 from flows.procedures.operation import Outcome
 from flows.procedures.remembering import TraceNames
 from flows.procedures.service import service_operation

@@ -6,9 +6,10 @@ from typing import TypedDict
 
 from flows.adapters.site import Records
 from flows.domain.errors import refusal
-from flows.domain.operations import OperationRow, OperationStatus
+from flows.domain.moments import Period
+from flows.domain.operations import OperationRow, OperationStatus, is_failed_creation
 
-CREATION = "create-instance"
+ALWAYS = Period()
 
 
 class HistoryLine(TypedDict):
@@ -27,21 +28,28 @@ class HistoryLine(TypedDict):
     reason: str
 
 
-def history(records: Records, instance: str | None = None) -> tuple[HistoryLine, ...]:
-    """Newest first, of one instance (name or id) or of all; Refused for one nobody ever named."""
+def history(
+    records: Records, instance: str | None = None, period: Period = ALWAYS, status: str = ""
+) -> tuple[HistoryLine, ...]:
+    """Newest first, of one instance (name or id) or of all; Refused for one nobody ever named.
+
+    Only what started in the period, and only what has the status, if one is given.
+    """
+    if status and status not in tuple(OperationStatus):
+        raise refusal("status", status, f"accepted are {', '.join(OperationStatus)}")
     found = records.history(instance)
     if instance is not None and not found and records.find(instance) is None:
         raise refusal("instance", instance, "no operation ever named it; `fleet ls` lists all")
-    return tuple(_line(row) for row in found)
+    return tuple(
+        _line(row)
+        for row in found
+        if period.holds(row.started) and status in ("", row.status.value)
+    )
 
 
 def failed_creations(records: Records) -> tuple[HistoryLine, ...]:
     """The creations that gave up, each with its reason, newest first."""
-    return tuple(
-        _line(row)
-        for row in records.history(None)
-        if row.operation == CREATION and row.status is OperationStatus.FAILED
-    )
+    return tuple(_line(row) for row in records.history(None) if is_failed_creation(row))
 
 
 def _line(row: OperationRow) -> HistoryLine:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TypedDict
 
 from flows.adapters.site import InstanceRow, Records
+from flows.queries.filters import Filters
 from flows.queries.interruption import interruption
+
+EVERY = Filters()
 
 
 class InstanceLine(TypedDict):
@@ -23,9 +26,14 @@ class InstanceLine(TypedDict):
     created: str
 
 
-def instances(records: Records) -> tuple[InstanceLine, ...]:
-    """Every instance that is not deleted, by name."""
-    return tuple(_line(records, row) for row in records.living())
+def instances(records: Records, filters: Filters = EVERY) -> tuple[InstanceLine, ...]:
+    """Every instance that is not deleted, by name; of those only the ones that are meant.
+
+    Refused for a filter that cannot be meant.
+    """
+    meant = filters.check()
+    rows = (row for row in records.living() if meant.hold(records, row))
+    return tuple(_line(records, row) for row in rows)
 
 
 def _line(records: Records, row: InstanceRow) -> InstanceLine:

@@ -52,6 +52,16 @@ def instances_table(lines: Sequence[InstanceLine]) -> RenderableType:
     return table
 
 
+def found_instances_table(lines: Sequence[InstanceLine]) -> RenderableType:
+    """The same for a list that was narrowed."""
+    return instances_table(lines) if lines else Text("No instance is like that.")
+
+
+def found_history_table(lines: Sequence[HistoryLine]) -> RenderableType:
+    """The history, narrowed."""
+    return history_table(lines) if lines else Text("No operation is like that.")
+
+
 def history_table(lines: Sequence[HistoryLine]) -> RenderableType:
     """One line per operation, the newest first."""
     if not lines:

@@ -1,7 +1,8 @@
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415, PLR0913, PLR0917
 """The table of contents of the `fleet` command.
 
-Every command imports what it needs when it is called: `fleet ls` must not pay for `fleet run`.
+Every command imports what it needs when it is called: `fleet ls` must not pay for `fleet run`. Its
+options are its parameters, however many there are.
 """
 
 from __future__ import annotations
@@ -174,11 +175,22 @@ def operations(
 
 
 @app.command("ls")
-def list_instances(json: AsJson = False) -> None:
-    """List the instances."""
+def list_instances(
+    name: Annotated[str, typer.Option(help="A part of the name.")] = "",
+    id: Annotated[str, typer.Option(help="The id or its beginning.")] = "",
+    status: Annotated[str, typer.Option(help="running, faulty, 'change failed', ...")] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="KEY[=VALUE]", help="Several must all be there.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="One of a broker; also with :PORT.")] = "",
+    json: AsJson = False,
+) -> None:
+    """List the instances, or those of a name, id, status, tag or address."""
     from flows.doors.cli import answers
+    from flows.queries.filters import Filters
 
-    answers.list_instances(as_json=json)
+    filters = Filters(name, id, status, tuple(tag or ()), address)
+    answers.list_instances(filters, as_json=json)
 
 
 @app.command()
@@ -192,12 +204,56 @@ def show(name: Name, json: AsJson = False) -> None:
 @app.command()
 def history(
     name: Annotated[str, typer.Argument(help="Name or id; none means all.")] = "",
+    since: Annotated[str, typer.Option(help="Started at or after: 2h, 7d, 2026-01-31 12:00.")] = "",
+    until: Annotated[str, typer.Option(help="Started before: 2h, 7d, 2026-01-31 12:00.")] = "",
+    status: Annotated[str, typer.Option(help="successful, failed, refused, running, ...")] = "",
     json: AsJson = False,
 ) -> None:
     """List what was asked for, the newest first."""
     from flows.doors.cli import answers
 
-    answers.show_history(name or None, as_json=json)
+    answers.show_history(name or None, (since, until), status, as_json=json)
+
+
+@app.command("failed-creations")
+def failed_creations(json: AsJson = False) -> None:
+    """List creations that gave up, and why."""
+    from flows.doors.cli import limits
+
+    limits.show_failed_creations(as_json=json)
+
+
+@app.command()
+def quotas(json: AsJson = False) -> None:
+    """Show what of the service's limits is used."""
+    from flows.doors.cli import limits
+
+    limits.show_quotas(as_json=json)
+
+
+@app.command()
+def size(
+    mbps: Annotated[float, typer.Option(help="MB/s that clients produce at the peak.")],
+    retention_hours: Annotated[int, typer.Option(help="How long messages are kept.")] = 72,
+    replicas: Annotated[int, typer.Option(help="Of every topic: 1 to 3.")] = 3,
+    partitions: Annotated[int, typer.Option(help="Of all topics, replicas not counted.")] = 100,
+    connections: Annotated[int, typer.Option(help="Of all clients at once.")] = 1000,
+    json: AsJson = False,
+) -> None:
+    """Say which flavor, brokers and storage a load needs.
+
+    The cheapest size whose every limit holds: the fewest vCPUs in all, then the fewest brokers.
+    """
+    from flows.doors.cli import limits
+
+    load = {
+        "mbps": mbps,
+        "retention_hours": retention_hours,
+        "replicas": replicas,
+        "partitions": partitions,
+        "connections": connections,
+    }
+    limits.show_size(load, as_json=json)
 
 
 @app.command()
