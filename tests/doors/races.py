@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flows.adapters.clock import SystemClock
 from flows.adapters.records.sql import SqlRecords
 from flows.adapters.stage import Stage
 from flows.domain.errors import EffectFailed
@@ -41,7 +42,8 @@ def run(raw: Mapping[str, Any], caller: Caller, _: Stage) -> str:
     records = open_records(load_settings())
     world = World()
     world.effects.check = lambda: None  # the rules of the world are about its own records
-    doors = replace(world.doors(), records=records)
+    # A clock of its own: the world's makes the same ids in every process.
+    doors = replace(world.doors(), records=records, clock=SystemClock())
 
     def wait() -> None:
         _wait_for_a_refusal(records, str(raw["name"]))

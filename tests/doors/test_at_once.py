@@ -13,7 +13,7 @@ from flows.doors.wiring import open_records
 from tests.doors import races
 from tests.doors.conftest import ControlPlane
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def test_one_of_two_doors_has_the_instance_and_the_other_is_refused_by_name(
