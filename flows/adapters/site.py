@@ -250,6 +250,10 @@ class Kafka(Protocol):
         """The topic exists; True when it had to be made."""
         ...
 
+    def add_partitions(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic has at least these partitions; True when some had to be made, as assigned."""
+        ...
+
     def accepts(self, instance: Instance, broker: Broker, login: Login) -> bool:
         """Whether this broker lets the user in through PRIVATE."""
         ...

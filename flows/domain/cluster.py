@@ -103,6 +103,25 @@ class Permission:
 
 
 @dataclass(frozen=True)
+class Login:
+    """A user with a password, by one SASL mechanism."""
+
+    user: str
+    password: str = field(repr=False)
+    mechanism: str
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One copy of a partition on the disk of a broker; `bytes` is what its segments take."""
+
+    topic: str
+    partition: int
+    broker: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class ZNode:
     """A node under the chroot of an instance; anyone logged in may read a `public` one."""
 

@@ -298,7 +298,7 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     _check_unfinished(instance)
     check_quotas(instance.allowance, instance.wish)
     check_provider(instance)
-    steps = tuple(step for broker in instance.brokers for step in _broker_steps(instance, broker))
+    steps = tuple(step for broker in instance.brokers for step in broker_steps(instance, broker))
     warnings = _warnings(request, instance.wish)
     return CreationPlan(title, (*steps, _proof(instance)), warnings, instance=instance)
 
@@ -327,7 +327,8 @@ def check_provider(instance: Instance) -> None:
     check_room([around.need_per_machine] * len(missing), around.free, around.provider)
 
 
-def _broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
+def broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
+    """What is still to be done until a broker of the wish serves."""
     subject, wish = f"broker {broker.id}", instance.wish
     if broker.machine is None:
         size = f"{wish.flavor_row.vcpus} vCPUs, {wish.flavor_row.memory_gb} GB, "

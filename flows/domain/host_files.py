@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flows.domain import paths, units
@@ -9,6 +10,7 @@ from flows.domain.firewall import ruleset, table_name
 from flows.domain.host_secrets import HostSecrets, Store
 from flows.domain.instance import Broker, Instance
 from flows.domain.server_properties import properties_text, server_properties
+from flows.domain.wish import User
 from flows.domain.zookeeper_config import kafka_jaas, my_id, zoo_cfg, zookeeper_jaas
 
 
@@ -30,6 +32,16 @@ def host_files(instance: Instance, broker: Broker, secrets: HostSecrets) -> tupl
         *_private_files(instance, broker, secrets),
         *(_zookeeper_files(instance, broker, secrets) if broker.has_zookeeper else ()),
     )
+
+
+def user_files(plain_users: str, users: Iterable[User]) -> tuple[HostFile, ...]:
+    """What brokers read anew whenever it changes: the logins by PLAIN, and whose sessions ended.
+
+    A connection belongs to the line that its user had in `sessions` at its first request; once
+    that line is another one, or gone, it is closed at its next request.
+    """
+    sessions = "".join(f"{user.name}:{user.sessions}\n" for user in users)
+    return (_private(paths.PLAIN_USERS, plain_users), _private(paths.SESSIONS, sessions))
 
 
 def host_units(broker: Broker) -> tuple[str, ...]:
@@ -56,7 +68,7 @@ def _private_files(
     return (
         _private(paths.SERVER_PROPERTIES, properties),
         _private(paths.KAFKA_JAAS, kafka_jaas(secrets)),
-        _private(paths.PLAIN_USERS, secrets.plain_users),
+        *user_files(secrets.plain_users, instance.wish.users),
         _private(paths.REVOKED_SERIALS, ""),
         *(
             _private(f"{paths.PRIVATE}/{store.file_name}", store.content)

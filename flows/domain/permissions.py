@@ -8,7 +8,7 @@ set another user's password.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from flows.domain.cluster import PROBE_TOPIC, Permission, ZNode
 from flows.domain.instance import Instance
@@ -39,7 +39,31 @@ def permission_nodes(instance: Instance) -> tuple[ZNode, ...]:
 def user_node(user: str, scram: str) -> ZNode:
     """The node that makes a SCRAM user; in force at the first login."""
     text = json.dumps({"version": 1, "config": {"SCRAM-SHA-512": scram}})
-    return ZNode(f"/config/users/{user}", text)
+    return ZNode(user_path(user), text)
+
+
+def user_path(user: str) -> str:
+    """Where SCRAM values and quotas of a user lie, side by side."""
+    return f"/config/users/{user}"
+
+
+def topics_of_nobody_else(
+    lists: Mapping[str, Collection[Permission]], user: str
+) -> tuple[str, ...]:
+    """The topics that are closed to everybody but this user: without the user's permissions their
+    lists would be empty, and an empty list lets everybody do everything.
+    """
+    principal = f"User:{user}"
+    return tuple(
+        topic
+        for topic, permissions in sorted(lists.items())
+        if permissions and all(each.principal == principal for each in permissions)
+    )
+
+
+def closed_topic(instance: Instance) -> tuple[Permission, ...]:
+    """What keeps a topic closed that nobody may use just now: it names the product alone."""
+    return (Permission(f"User:{instance.principal_control}", "All"),)
 
 
 def user_parents() -> tuple[ZNode, ...]:

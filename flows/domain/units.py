@@ -87,6 +87,7 @@ def kafka_unit(instance: Instance) -> str:
         f"-Djava.security.auth.login.config={paths.KAFKA_JAAS}",
         f"-Dlog4j.configuration=file:{paths.KAFKA_LOGGING}",
         f"-Dkafkafleet.revoked.serials={paths.REVOKED_SERIALS}",
+        f"-Dkafkafleet.sessions={paths.SESSIONS}",
         _jolokia(home),
         f"-cp {home}/libs/* kafka.Kafka {paths.SERVER_PROPERTIES}",
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from flows.domain.flavors import FLAVORS, Flavor
 from flows.domain.versions import VERSIONS, Version
@@ -63,6 +65,10 @@ class Wish(BaseModel):
     sasl_ssl: bool
     sasl_plain: bool
     first_user: str | None
+    users: tuple[User, ...] = ()
+    """Everybody who can log in, the first user first; none without SASL_SSL."""
+    last_sessions: int = 0
+    """The last number that was given to a user's sessions; none is given twice."""
     manager_user: str | None
     auto_create_topics: bool
     tags: tuple[tuple[str, str], ...] = ()

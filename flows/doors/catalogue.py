@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.domain.errors import Refused
 from flows.instances.clear_failed_creations import clear_failed_creations
+from flows.instances.add_brokers import add_brokers
 from flows.instances.change_flavor import change_flavor
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
@@ -25,6 +26,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     create_instance,
     modify_instance,
     change_flavor,
+    add_brokers,
     grow_storage,
     restart_instance,
     delete_instance,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status
-from flows.procedures.operation import Life, Statuses
+from flows.procedures.operation import Life, Statuses, Subject
 from flows.procedures.remembering import TraceNames
 from flows.procedures.subjects import living
-from flows.steps.site import Site
+from flows.steps.site import Doors, Site
 
 AT_REST = frozenset({Status.RUNNING})
 AT_REST_OR_FAULTY = frozenset({Status.RUNNING, Status.FAULTY})
@@ -31,10 +34,11 @@ def change_life(
     traces: TraceNames,
     begins_in: frozenset[Status] = AT_REST,
     during: Status = Status.CHANGING,
+    subject: Callable[[Doors, Any], Subject] = living,
 ) -> Life:
     """The life of an operation that changes a living instance and leaves it Running."""
     return Life(
-        subject=living,
+        subject=subject,
         statuses=Statuses(during=during, after=Status.RUNNING),
         traces=traces,
         give_up=leave_change_failed,

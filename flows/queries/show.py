@@ -130,8 +130,8 @@ def notes(wish: Wish) -> dict[str, str]:
 
 
 def _parameters(wish: Wish) -> dict[str, Any]:
-    told = wish.model_dump(mode="json", exclude=set(GENERATIONS))
-    return {**told, "tags": dict(wish.tags)}
+    told = wish.model_dump(mode="json", exclude={*GENERATIONS, "last_sessions"})
+    return {**told, "tags": dict(wish.tags), "users": list(wish.user_names)}
 
 
 def _broker(instance: Instance, broker: Broker, seen: Observed) -> BrokerView:

@@ -9,12 +9,11 @@ from flows.domain.instance import Instance
 from flows.domain.names import PROBE_USER
 from flows.domain.permissions import permission_nodes, user_node, user_parents
 from flows.domain.scram import scram_value
-from flows.steps.delivery import first_user_password
 from flows.steps.step import step
+from flows.steps.user_secrets import SALT_CHARACTERS, user_scram
 from flows.steps.waiting import Gate
 
 QUORUM_SECONDS = 60.0
-SALT_CHARACTERS = 24
 
 
 def ensemble_serves(instance: Instance) -> Gate:
@@ -28,24 +27,17 @@ def ensemble_serves(instance: Instance) -> Gate:
 
 @step("write permissions and users")
 def write_permissions_and_users(site: Site, instance: Instance) -> None:
-    """Cluster permissions, the first user and the probe are in force at the first start."""
-    users = _users(site, instance)
-    nodes = (*permission_nodes(instance), *user_parents())
-    scrams = [user_node(user, _kept_scram(site, user, password)) for user, password in users]
-    site.zookeeper.write(instance, (*nodes, *scrams))
+    """Cluster permissions, all users and the probe are in force at the first start."""
+    wish = instance.wish
+    scrams = [user_node(user.name, user_scram(site, wish, user)) for user in wish.users]
+    probe = [user_node(PROBE_USER, _probe_scram(site))] if wish.users else []
+    site.zookeeper.write(instance, (*permission_nodes(instance), *user_parents(), *scrams, *probe))
 
 
-def _users(site: Site, instance: Instance) -> list[tuple[str, str]]:
-    user = instance.wish.first_user
-    if user is None:
-        return []
+def _probe_scram(site: Site) -> str:
     probe = site.secrets.keep(site.instance_id, PROBE_PASSWORD, lambda: site.clock.password(24))
-    return [(user, first_user_password(site, user)), (PROBE_USER, probe)]
 
-
-def _kept_scram(site: Site, user: str, password: str) -> str:
-    # The salt is random, so the value is kept: a second run writes nothing.
     def make() -> str:
-        return scram_value(password, site.clock.token(SALT_CHARACTERS).encode())
+        return scram_value(probe, site.clock.token(SALT_CHARACTERS).encode())
 
-    return site.secrets.keep(site.instance_id, f"scram-{user}", make)
+    return site.secrets.keep(site.instance_id, f"scram-{PROBE_USER}", make)

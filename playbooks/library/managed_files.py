@@ -38,6 +38,10 @@ options:
     type: str
     choices: [public, secret]
     default: public
+  keep:
+    description: The part's other files stay as they are; otherwise they are taken away.
+    type: bool
+    default: false
   directories:
     description: Directories.
     type: list
@@ -90,6 +94,7 @@ changed_paths:
 ARGUMENTS: dict[str, Any] = {
     **CLAIM,
     "part": {"type": "str", "choices": ["public", "secret"], "default": "public"},
+    "keep": {"type": "bool", "default": False},
     "directories": DIRECTORIES,
     "files": FILES,
 }

@@ -273,6 +273,7 @@ def _broker(root: Path, instance: Instance) -> AbstractContextManager[_Program]:
         f"-Djava.security.auth.login.config={_moved(root, paths.KAFKA_JAAS)}",
         f"-Dlog4j.configuration=file:{_moved(root, paths.KAFKA_LOGGING)}",
         f"-Dkafkafleet.revoked.serials={_moved(root, paths.REVOKED_SERIALS)}",
+        f"-Dkafkafleet.sessions={_moved(root, paths.SESSIONS)}",
     )
     main = ("kafka.Kafka", _moved(root, paths.SERVER_PROPERTIES))
     return _java(root, VERSIONS[instance.wish.version].distribution, flags, main)

@@ -56,6 +56,7 @@ def test_a_host_of_the_ensemble_holds_kafka_zookeeper_and_the_firewall() -> None
         "/etc/kafka-fleet/private/server.properties",
         "/etc/kafka-fleet/private/kafka.jaas",
         "/etc/kafka-fleet/private/plain.users",
+        "/etc/kafka-fleet/private/sessions",
         "/etc/kafka-fleet/private/revoked.serials",
         *(
             f"/etc/kafka-fleet/private/{name}-1f.p12"

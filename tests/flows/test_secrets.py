@@ -111,7 +111,7 @@ def test_making_passwords_ends_when_chance_has_no_better_one() -> None:
     with pytest.raises(EffectFailed) as caught:
         world.ask(create_instance, {**DEMO, "first_user": "Pw-0"})
     assert str(caught.value) == (
-        "first_user_password: 20 generated passwords all held the name Pw-0"
+        "password: 20 generated passwords all held the name Pw-0"
     )
     assert world.records.living() == ()
 

@@ -13,6 +13,7 @@ import pytest
 from flows.adapters import site
 from flows.domain.cluster import NewTopic, ZNode
 from flows.domain.errors import EffectFailed
+from flows.domain.firewall import Hold
 from flows.domain.instance import Instance, Machine, Status, UnitState
 from flows.domain.machines import MachineOrder
 from flows.domain.operations import Door, OperationRow, OperationStatus, Trace
@@ -40,10 +41,24 @@ READS = {
         "running",
     },
     "Ansible": set(),
-    "Hosts": {"reachable", "facts", "observe", "logs"},
+    "Hosts": {
+        "reachable",
+        "facts",
+        "observe",
+        "logs",
+        "kafka_processes",
+        "partition_bytes",
+    },
     "Distributions": set(),
     "ZooKeeper": {"serving", "registrations", "state"},
-    "Kafka": {"cluster", "cluster_as_seen_by", "topics_with_permissions"},
+    "Kafka": {
+        "cluster",
+        "cluster_as_seen_by",
+        "topics_with_permissions",
+        "accepts",
+        "replicas",
+        "permissions",
+    },
     "Secrets": {"get", "resolve"},
     "Records": {
         "find",
@@ -103,15 +118,26 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Provider.grow_disk": lambda s: s.world.provider.grow_disk(s.machine.name, 200),
     "Provider.remove": lambda s: s.world.provider.remove([s.machine.name]),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
+    "Hosts.stop_kafka": lambda s: s.world.hosts.stop_kafka(s.machine, 9),
+    "Hosts.start_kafka": lambda s: s.world.hosts.start_kafka(s.machine, 9, 2),
+    "Hosts.hold": lambda s: s.world.hosts.hold(s.machine, 9, Hold("table", (9092,), 60)),
+    "Hosts.let_in": lambda s: s.world.hosts.let_in(s.machine, 9, "table"),
+    "Kafka.shut_down": lambda s: s.world.kafka.shut_down(
+        s.instance, s.world.zookeeper.state(s.instance), 2
+    ),
+    "Kafka.warm": lambda s: s.world.kafka.warm(s.instance, ("__fleet_probe", 0), 4),
     "Hosts.unpack": lambda s: s.world.hosts.unpack(s.machine, "kafka-9", TARBALL, 9),
     "Distributions.tarball": lambda s: s.world.distributions.tarball("kafka-2.7.2"),
     "ZooKeeper.write": lambda s: s.world.zookeeper.write(s.instance, [ZNode("/more")]),
     "ZooKeeper.merge_config": lambda s: s.world.zookeeper.merge_config(
         s.instance, "/config/users/alice", {"producer_byte_rate": "1000"}
     ),
-    "ZooKeeper.remove": lambda s: s.world.zookeeper.remove(s.instance, "/kafka-acl/Topic"),
+    "ZooKeeper.remove": lambda s: s.world.zookeeper.remove(s.instance, "/config"),
     "ZooKeeper.announce": lambda s: s.world.zookeeper.announce(s.instance, "users/alice"),
     "Kafka.create_topic": lambda s: s.world.kafka.create_topic(s.instance, TOPIC),
+    "Kafka.add_partitions": lambda s: s.world.kafka.add_partitions(
+        s.instance, NewTopic("__fleet_probe", {number: (1, 2, 3) for number in range(4)})
+    ),
     "Kafka.grant": lambda s: s.world.kafka.grant(s.instance, "__fleet_probe", OPEN_TOPIC),
     "Kafka.revoke": lambda s: s.world.kafka.revoke(s.instance, "User:alice"),
     "Kafka.elect_preferred": lambda s: s.world.kafka.elect_preferred(
@@ -129,7 +155,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Kafka.round_trip": lambda s: s.world.kafka.round_trip(s.instance, "__fleet_probe", 1),
     "Secrets.keep": lambda s: s.world.secrets.keep("t0000001", "more", lambda: "x"),
     "Secrets.put": lambda s: s.world.secrets.put("t0000001", "more", "x"),
-    "Secrets.drop": lambda s: s.world.secrets.drop("t0000001", "probe-password"),
+    "Secrets.drop": lambda s: s.world.secrets.drop("t0000001", "ssh-key"),
     "Secrets.forget": lambda s: s.world.secrets.forget("t0000001"),
     "Secrets.discard": lambda s: s.world.secrets.discard("fleet-run-1"),
     "Records.add": lambda s: s.world.records.add(another(s.world, "third")),

@@ -47,6 +47,7 @@ class Host:
         part: str = "public",
         mode: int = 0o644,
         check: bool = False,
+        keep: bool = False,
     ) -> list[str]:
         """The changed paths, relative to the root."""
         wished = Delivery(
@@ -58,6 +59,7 @@ class Host:
                 for name, text in files.items()
             ),
             check,
+            keep,
         )
         return [change.path.removeprefix(f"{self.root}/") for change in deliver(wished)]
 
@@ -131,6 +133,14 @@ def test_a_part_takes_away_its_own_files_only(host: Host) -> None:
     assert host.everything() == {"a", "s"}
     host.deliver({}, part="secret")
     assert host.everything() == {"a"}
+
+
+def test_some_files_of_a_part_can_be_delivered_alone(host: Host) -> None:
+    host.deliver({"a": "one", "b": "two"}, part="secret")
+    assert host.deliver({"b": "three", "c": "four"}, part="secret", keep=True) == ["b", "c"]
+    assert host.everything() == {"a", "b", "c"}
+    assert host.deliver({"a": "one", "b": "three"}, part="secret") == ["c"], "it was of the part"
+    assert host.everything() == {"a", "b"}
 
 
 def test_the_record_tells_the_digest_of_each_file_to_root_alone(host: Host) -> None:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 
+from flows.domain import paths
 from flows.domain.cluster import (
     Cluster,
     ClusterState,
+    Login,
     NewTopic,
     Partition,
     Permission,
+    Replica,
     RoundTrip,
     ZNode,
 )
 from flows.domain.errors import EffectFailed
-from flows.domain.instance import Instance, UnitState
+from flows.domain.instance import Broker, Instance, UnitState
+from flows.domain.permissions import user_path
+from flows.domain.reassignment import PartitionName
+from flows.domain.scram import plain_line, scram_value
+from flows.domain.versions import Through
 from tests.world.effects import Effects, Fake, changes
 from tests.world.machines import FakeHost, FakeProvider
 
@@ -27,16 +37,48 @@ LISTS_NEEDED = ("/kafka-acl/Cluster/kafka-cluster", "/kafka-acl/Topic/__consumer
 class FakeCluster:
     """Topics, permissions and moved leaders of one instance; `loses` messages never come back.
 
-    `altered` is broker -> what it was told at run time.
+    `altered` is broker -> what it was told at run time. `moves` is partition -> the replicas that
+    it is moving to, which takes `patience` looks.
     """
 
     topics: dict[str, NewTopic] = field(default_factory=dict)
     granted: dict[str, Sequence[Permission]] = field(default_factory=dict)
     leaders: dict[tuple[str, int], int] = field(default_factory=dict)
     reassigning: set[str] = field(default_factory=set)
-    altered: dict[int, dict[str, str]] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)
+    """Broker -> the registration with which it was taken out of every in-sync set."""
     altered: dict[int, dict[str, str]] = field(default_factory=dict)
     loses: int = 0
+    moves: dict[PartitionName, tuple[int, ...]] = field(default_factory=dict)
+    patience: int = 2
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """The names of what moves."""
+        moves = {f"{topic}-{number}" for topic, number in self.moves}
+        return tuple(sorted({*self.reassigning, *moves}))
+
+    def in_sync(self, registrations: Mapping[int, int]) -> list[int]:
+        """The brokers that run, but for those that were taken out and did not register anew."""
+        found = sorted(registrations)
+        return [broker for broker in found if self.left.get(broker) != registrations[broker]]
+
+    def copy(self, alive: Collection[int]) -> None:
+        """Time goes on: what was looked at often enough is there, if its brokers live."""
+        self.patience -= bool(self.moves)
+        if self.patience > 0:
+            return
+        for (topic, number), replicas in list(self.moves.items()):
+            if set(replicas) <= set(alive):
+                del self.moves[topic, number]
+                self._place(topic, number, replicas)
+
+    def _place(self, topic: str, number: int, replicas: tuple[int, ...]) -> None:
+        found = self.topics[topic]
+        leader = self.leaders.pop((topic, number), found.assignment[number][0])
+        if leader in replicas[1:]:
+            self.leaders[topic, number] = leader
+        self.topics[topic] = replace(found, assignment={**found.assignment, number: replicas})
 
 
 class FakeZooKeeper(Fake):
@@ -44,15 +86,17 @@ class FakeZooKeeper(Fake):
 
     def __init__(self, effects: Effects, provider: FakeProvider) -> None:
         self.effects = effects
-        self._hosts = provider.hosts
+        self.hosts = provider.hosts
         self.nodes: dict[str, dict[str, ZNode]] = {}
+        self.in_force: dict[str, dict[str, str]] = {}
+        """What brokers know of each configuration; of a change only when it is announced."""
         self.clusters: defaultdict[str, FakeCluster] = defaultdict(FakeCluster)
 
     def serving(self, instance: Instance) -> tuple[int, ...]:
         """The nodes that run."""
         return tuple(
             host.machine.broker
-            for host in hosts_of(self._hosts, instance)
+            for host in hosts_of(self.hosts, instance)
             if host.running and host.zookeeper is UnitState.ACTIVE
         )
 
@@ -66,17 +110,37 @@ class FakeZooKeeper(Fake):
             self._write(instance, node)
         return len(due)
 
+    def merge_config(self, instance: Instance, path: str, values: Mapping[str, str]) -> bool:
+        """An effect only when a value is another one."""
+        self._demand_quorum(instance)
+        node = self.nodes[instance.id].get(path)
+        present = json.loads(node.data)["config"] if node else {}
+        if values.items() <= present.items():
+            return False
+        merged = {"version": 1, "config": {**present, **values}}
+        self._write(instance, ZNode(path, json.dumps(merged)))
+        return True
+
+    def remove(self, instance: Instance, path: str) -> bool:
+        """An effect only when it was there."""
+        self._demand_quorum(instance)
+        if path not in self.nodes[instance.id]:
+            return False
+        self._remove(instance, path)
+        return True
+
     @changes
     def announce(self, instance: Instance, change: str) -> None:
-        """Brokers would read it again."""
+        """Brokers read it again."""
         self._demand_quorum(instance)
+        self._read(instance, f"/config/{change}")
 
     def registrations(self, instance: Instance) -> Mapping[int, int]:
         """Every broker that runs."""
         self._demand_quorum(instance)
         return {
             host.machine.broker: host.kafka_starts
-            for host in hosts_of(self._hosts, instance)
+            for host in hosts_of(self.hosts, instance)
             if host.running and host.kafka is UnitState.ACTIVE
         }
 
@@ -84,17 +148,35 @@ class FakeZooKeeper(Fake):
         """Registrations and partitions; the first broker that runs controls."""
         alive = sorted(self.registrations(instance))
         cluster = self.clusters[instance.id]
+        cluster.copy(alive)
         return ClusterState(
             registrations=self.registrations(instance),
             controller=alive[0] if alive else None,
-            partitions=tuple(_partitions(cluster, alive)),
-            reassigning=tuple(cluster.reassigning),
+            partitions=tuple(_partitions(cluster, cluster.in_sync(self.registrations(instance)))),
+            reassigning=cluster.moving,
             topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
+            broker_configs={str(number): dict(each) for number, each in cluster.altered.items()},
         )
 
     @changes
     def _write(self, instance: Instance, node: ZNode) -> None:
         self.nodes[instance.id][node.path] = node
+        if not self.registrations(instance):
+            self._read(instance, node.path)  # as every broker does when it starts
+
+    @changes
+    def _remove(self, instance: Instance, path: str) -> None:
+        nodes = self.nodes[instance.id]
+        for each in [each for each in nodes if f"{each}/".startswith(f"{path}/")]:
+            del nodes[each]
+
+    def _read(self, instance: Instance, path: str) -> None:
+        node = self.nodes[instance.id].get(path)
+        in_force = self.in_force.setdefault(instance.id, {})
+        if node is None:
+            in_force.pop(path, None)
+        else:
+            in_force[path] = node.data
 
     def _demand_parents(self, present: Mapping[str, ZNode], nodes: Sequence[ZNode]) -> None:
         known = {"", *present, *(node.path for node in nodes)}
@@ -118,7 +200,9 @@ class FakeKafka(Fake):
     def cluster(self, instance: Instance) -> Cluster:
         """Metadata: replicas on brokers that run are in sync."""
         alive = self._alive(instance)
-        partitions = _partitions(self.clusters[instance.id], alive)
+        cluster = self.clusters[instance.id]
+        in_sync = cluster.in_sync(self._zookeeper.registrations(instance))
+        partitions = _partitions(cluster, in_sync)
         return Cluster(tuple(alive), alive[0], tuple(partitions))
 
     def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
@@ -127,6 +211,24 @@ class FakeKafka(Fake):
             raise EffectFailed(f"broker {broker} does not answer")
         return self.cluster(instance)
 
+    @changes
+    def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
+        """The broker is out of every in-sync set until it registers anew."""
+        alive = self._zookeeper.registrations(instance)
+        if broker not in alive or state.controller not in alive:
+            raise EffectFailed(f"broker {broker} or the controller is gone")
+        self.clusters[instance.id].left[broker] = alive[broker]
+        return ()
+
+    @changes
+    def warm(self, instance: Instance, partition: tuple[str, int], requests: int) -> None:
+        """Its leader answers."""
+        if not any(
+            part.leader and (part.topic, part.number) == partition
+            for part in self._zookeeper.state(instance).partitions
+        ):
+            raise EffectFailed(f"{partition} has no leader")
+
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; an effect only when it did not."""
         self._alive(instance)
@@ -134,6 +236,54 @@ class FakeKafka(Fake):
             return False
         self._create(instance, topic)
         return True
+
+    def add_partitions(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic has these partitions; an effect only when some were missing."""
+        self._alive(instance)
+        present = self.clusters[instance.id].topics[topic.name].assignment
+        if set(present).issuperset(topic.assignment):
+            return False
+        self._add_partitions(instance, topic)
+        return True
+
+    def accepts(self, instance: Instance, broker: Broker, login: Login) -> bool:
+        """As the broker knows the user by now."""
+        self._alive(instance)
+        hosts = hosts_of(self._zookeeper.hosts, instance)
+        host = next(each for each in hosts if each.machine.broker == broker.id)
+        if host.kafka is not UnitState.ACTIVE:
+            raise EffectFailed(f"broker {broker.id} does not answer")
+        if login.mechanism == "PLAIN":
+            return _opens_line(host.contents.get(paths.PLAIN_USERS, ""), login)
+        known = self._zookeeper.in_force.get(instance.id, {}).get(user_path(login.user))
+        return known is not None and _opens_scram(known, login.password)
+
+    def replicas(self, instance: Instance) -> tuple[Replica, ...]:
+        """A thousand bytes in each, times the number of its partition and one."""
+        alive = self._alive(instance)
+        return tuple(
+            Replica(topic.name, number, broker, 1000 * (number + 1))
+            for topic in self.clusters[instance.id].topics.values()
+            for number, brokers in topic.assignment.items()
+            for broker in brokers
+            if broker in alive
+        )
+
+    def permissions(self, instance: Instance) -> Mapping[str, tuple[Permission, ...]]:
+        """What was granted live, for what nobody owns from the start."""
+        self._alive(instance)
+        return {topic: tuple(each) for topic, each in self.clusters[instance.id].granted.items()}
+
+    @changes
+    def revoke(self, instance: Instance, principal: str) -> None:
+        """The principal is in no list, and empty lists are none."""
+        self._alive(instance)
+        granted = self.clusters[instance.id].granted
+        for topic, permissions in list(granted.items()):
+            left = [each for each in permissions if each.principal != principal]
+            granted[topic] = left
+            if not left:
+                del granted[topic]
 
     def topics_with_permissions(self, instance: Instance) -> frozenset[str]:
         """Those granted live, and those written to ZooKeeper before the start."""
@@ -165,16 +315,47 @@ class FakeKafka(Fake):
     @changes
     def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
         """The broker has these values too, until it stops."""
-        if broker not in self._alive(instance):
+        if values and broker not in self._alive(instance):
             raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
         self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 
     @changes
-    def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
-        """The broker has these values too, until it stops."""
-        if values and broker not in self._alive(instance):
-            raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
-        self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
+    def configure(
+        self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
+    ) -> None:
+        """Topics and brokers hold these values beside those that they had."""
+        self._alive(instance)
+        cluster = self.clusters[instance.id]
+        for entity, values in settings.items():
+            kind, _, name = entity.partition("/")
+            if kind == "topics" and name not in cluster.topics:
+                raise EffectFailed(f"Kafka of {instance.name}: there is no topic {name}")
+            topic = cluster.topics.get(name)
+            present = topic.config if topic else cluster.altered.get(int(name), {})
+            merged = {**present, **values}
+            kept = {key: value for key, value in merged.items() if value is not None}
+            if topic:
+                cluster.topics[name] = replace(topic, config=kept)
+            else:
+                cluster.altered[int(name)] = kept
+
+    @changes
+    def reassign(
+        self, instance: Instance, lists: Mapping[PartitionName, tuple[int, ...] | None]
+    ) -> None:
+        """What is to move begins to; before 2.4 one order at a time, and nothing is cancelled."""
+        self._alive(instance)
+        cluster, old = self.clusters[instance.id], instance.wish.release
+        if old.reassignments is Through.ZOOKEEPER and (cluster.moves or None in lists.values()):
+            raise EffectFailed(f"Kafka of {instance.name}: another reassignment is still running")
+        for (topic, number), replicas in lists.items():
+            if topic not in cluster.topics:
+                raise EffectFailed(f"Kafka of {instance.name}: moving {topic}-{number} failed")
+            if replicas is None:
+                cluster.moves.pop((topic, number), None)
+            elif replicas != tuple(cluster.topics[topic].assignment[number]):
+                cluster.moves[topic, number] = tuple(replicas)
+        cluster.patience = 2
 
     @changes
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
@@ -186,6 +367,13 @@ class FakeKafka(Fake):
             raise EffectFailed("not every broker answers")
         sent = len(cluster.topics[topic].assignment) * messages
         return RoundTrip(sent, sent - cluster.loses, 0.5)
+
+    @changes
+    def _add_partitions(self, instance: Instance, topic: NewTopic) -> None:
+        known = self.clusters[instance.id].topics
+        present = known[topic.name]
+        new = {**topic.assignment, **present.assignment}
+        known[topic.name] = replace(present, assignment=new)
 
     @changes
     def _create(self, instance: Instance, topic: NewTopic) -> None:
@@ -202,12 +390,34 @@ class FakeKafka(Fake):
 
 
 def _partitions(cluster: FakeCluster, alive: Sequence[int]) -> Iterator[Partition]:
+    """What is there; a leader that is gone has a successor, who stays until somebody elects."""
     for topic in cluster.topics.values():
         for number, replicas in topic.assignment.items():
-            wished = [cluster.leaders.get((topic.name, number), replicas[0]), *replicas]
+            key = topic.name, number
+            wished = [cluster.leaders.get(key, replicas[0]), *replicas]
             leader = next((broker for broker in wished if broker in alive), None)
+            if leader not in (None, wished[0]):
+                cluster.leaders[key] = leader
             in_sync = tuple(broker for broker in replicas if broker in alive)
-            yield Partition(topic.name, number, leader, replicas, in_sync)
+            moving = cluster.moves.get((topic.name, number), ())
+            listed = (*moving, *(broker for broker in replicas if broker not in moving))
+            yield Partition(topic.name, number, leader, listed if moving else replicas, in_sync)
+
+
+@cache
+def _opens_scram(node: str, password: str) -> bool:
+    value = str(json.loads(node)["config"]["SCRAM-SHA-512"])
+    parts = dict(part.split("=", 1) for part in value.split(","))
+    return scram_value(password, b64decode(parts["salt"]), int(parts["iterations"])) == value
+
+
+@cache
+def _opens_line(text: str, login: Login) -> bool:
+    for line in text.splitlines():
+        name, iterations, salt, _ = line.split(":")
+        if name == login.user:
+            return plain_line(name, login.password, b64decode(salt), int(iterations)) == line
+    return False
 
 
 def hosts_of(hosts: Mapping[str, FakeHost], instance: Instance) -> list[FakeHost]:

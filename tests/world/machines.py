@@ -11,6 +11,7 @@ from typing import Any
 from flows.adapters.site import Play, PlayResult
 from flows.domain import paths
 from flows.domain.errors import EffectFailed
+from flows.domain.firewall import Hold
 from flows.domain.instance import HostState, Machine, UnitState
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.wish import Wish
@@ -31,6 +32,7 @@ class FakeHost:
     zookeeper: UnitState = UnitState.ABSENT
     kafka: UnitState = UnitState.ABSENT
     kafka_starts: int = 0
+    held: tuple[int, ...] = ()
     generation: int = 0
     size: MachineSize = MachineSize(2, 4, 100)
     file_system_gb: int = 0
@@ -230,6 +232,44 @@ class FakeHosts(Fake):
         if self._hosts[machine.name].distributions.get(distribution) != tarball.name:
             self._unpack(machine, distribution, tarball, epoch)
 
+    @changes
+    def stop_kafka(self, machine: Machine, epoch: int) -> None:
+        """It stops at once."""
+        host = self._taken(machine, epoch)
+        if host.kafka is UnitState.ACTIVE:
+            host.kafka = UnitState.INACTIVE
+
+    @changes
+    def start_kafka(self, machine: Machine, epoch: int, generation: int) -> bool:
+        """It registers anew at once."""
+        return start_kafka(self._taken(machine, epoch), generation)
+
+    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
+        """One, as long as it runs."""
+        host = self._hosts[machine.name]
+        host.demand_answer()
+        return (4711,) if host.kafka is UnitState.ACTIVE else ()
+
+    @changes
+    def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
+        """The ports are closed."""
+        self._taken(machine, epoch).held = hold.ports
+
+    @changes
+    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
+        """No port is closed."""
+        self._taken(machine, epoch).held = ()
+
+    def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
+        """All are empty."""
+        self._hosts[machine.name].demand_answer()
+        return tuple(0 for _ in partitions)
+
+    def _taken(self, machine: Machine, epoch: int) -> FakeHost:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), epoch)
+        return host
+
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
         """One line."""
         yield f"{machine.name} {unit}"
@@ -296,11 +336,7 @@ class FakeAnsible(Fake):
         host = self._hosts[machine.name]
         host.take(_owner(machine), play.epoch)
         _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
-        host.generation = play.variables[machine.name]["host_start_generation"]
-        started = host.kafka is not UnitState.ACTIVE
-        host.kafka = UnitState.ACTIVE
-        host.kafka_starts += int(started)
-        return int(started)
+        return int(start_kafka(host, play.variables[machine.name]["host_start_generation"]))
 
     @changes
     def _grow_disk(self, play: Play, machine: Machine) -> int:
@@ -327,6 +363,16 @@ class FakeAnsible(Fake):
         host.take(_owner(machine), play.epoch)
         self._hosts[machine.name] = FakeHost(machine)
         return 1
+
+
+def start_kafka(host: FakeHost, generation: int) -> bool:
+    """The broker runs; a start is noted with its generation."""
+    if host.kafka is UnitState.ACTIVE:
+        return False
+    _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
+    host.kafka, host.generation = UnitState.ACTIVE, generation
+    host.kafka_starts += 1
+    return True
 
 
 def _owner(machine: Machine) -> str:

@@ -37,6 +37,15 @@ class FakeSecrets(Fake):
         """The secret has the value."""
         self.kept[instance_id, name] = value
 
+    def drop(self, instance_id: str, name: str) -> None:
+        """It is gone; an effect only when it was there."""
+        if (instance_id, name) in self.kept:
+            self._drop(instance_id, name)
+
+    @changes
+    def _drop(self, instance_id: str, name: str) -> None:
+        del self.kept[instance_id, name]
+
     @changes
     def forget(self, instance_id: str) -> None:
         """No secret of the instance is left."""

@@ -12,6 +12,8 @@ import javax.naming.ldap.LdapName;
 import javax.naming.ldap.Rdn;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
+import javax.security.sasl.SaslServer;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.SslAuthenticationException;
 import org.apache.kafka.common.security.auth.AuthenticationContext;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
@@ -24,7 +26,8 @@ import org.apache.kafka.common.security.auth.SslAuthenticationContext;
  * Says who a client is, on the listeners that clients use.
  *
  * <ul>
- *   <li>SASL: {@code User:} and the name that logged in.
+ *   <li>SASL: {@code User:} and the name that logged in, as long as the user's connections were
+ *       not ended since ({@link Sessions}).
  *   <li>Plaintext: {@code User:ANONYMOUS}.
  *   <li>TLS with a client certificate: {@code User:} and the subject's only common name, when a
  *       user (or the product's prober) may be called so and the serial number is not revoked. Every
@@ -39,16 +42,24 @@ import org.apache.kafka.common.security.auth.SslAuthenticationContext;
  * again when it changes; Kafka asks for every request, so revoking ends open connections too.
  * While the list is missing or malformed, every certificate is refused and nobody else.
  *
+ * <p>The marks of sessions lie at the path in the system property {@value #SESSIONS}; without it no
+ * connection can be ended.
+ *
  * <p>Not a {@code KafkaPrincipalSerde}: only brokers that forward requests (KRaft, from 2.8 on)
  * ask for it, and 1.1 to 2.7 do not have it.
  */
 public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
     public static final String REVOKED_SERIALS = "kafkafleet.revoked.serials";
 
+    public static final String SESSIONS = "kafkafleet.sessions";
+
+    private final Sessions sessions;
     private final String path;
     private final RevokedSerials revoked;
 
     public ListenerPrincipalBuilder() {
+        String marks = System.getProperty(SESSIONS);
+        sessions = marks == null ? null : new Sessions(Paths.get(marks));
         path = System.getProperty(REVOKED_SERIALS);
         revoked = path == null ? null : new RevokedSerials(Paths.get(path));
     }
@@ -56,7 +67,7 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
     @Override
     public KafkaPrincipal build(AuthenticationContext context) {
         if (context instanceof SaslAuthenticationContext) {
-            return user(((SaslAuthenticationContext) context).server().getAuthorizationID());
+            return ofLogin(((SaslAuthenticationContext) context).server());
         }
         if (context instanceof SslAuthenticationContext) {
             return ofCertificate(((SslAuthenticationContext) context).session());
@@ -65,6 +76,14 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
             return KafkaPrincipal.ANONYMOUS;
         }
         throw new IllegalArgumentException("unknown kind of login: " + context.getClass());
+    }
+
+    private KafkaPrincipal ofLogin(SaslServer login) {
+        String name = login.getAuthorizationID();
+        if (sessions != null && !sessions.goesOn(login, name)) {
+            throw new SaslAuthenticationException("the connections of " + name + " were ended");
+        }
+        return user(name);
     }
 
     private static KafkaPrincipal user(String name) {

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     ClusterMetadata,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     ResourcePatternType,
     ResourceType,
 )
@@ -45,6 +46,9 @@ _OPERATIONS = {
     "Read": AclOperation.READ,
     "Write": AclOperation.WRITE,
 }
+_NAMES = {operation: name for name, operation in _OPERATIONS.items()}
+
+_KINDS = {"topics": ConfigResource.Type.TOPIC, "brokers": ConfigResource.Type.BROKER}
 
 
 def describe_cluster(client: AdminClient, seconds: float) -> Cluster:
@@ -77,19 +81,37 @@ def create_topic(client: AdminClient, topic: NewTopic) -> None:
             raise
 
 
+def add_partitions(client: AdminClient, topic: NewTopic, present: int) -> None:
+    """The partitions from number `present` on are there, on the replicas of the assignment."""
+    new = [list(topic.assignment[number]) for number in range(present, len(topic.assignment))]
+    order = NewPartitions(topic.name, len(topic.assignment), replica_assignment=new)
+    try:
+        _result(client.create_partitions([order])[topic.name])
+    except KafkaException as error:
+        # An earlier try whose answer was lost has made them.
+        if error.args[0].code() != KafkaError.INVALID_PARTITIONS:
+            raise
+
+
 def topics_with_permissions(client: AdminClient) -> frozenset[str]:
     """The names of all topics with an access control list of their own."""
-    every = AclBindingFilter(
-        ResourceType.TOPIC,
-        _ANY,
-        ResourcePatternType.LITERAL,
-        _ANY,
-        _ANY,
-        AclOperation.ANY,
-        AclPermissionType.ANY,
-    )
-    found = _result(client.describe_acls(every))
+    found = _result(client.describe_acls(_lists(ResourceType.TOPIC)))
     return frozenset(binding.name for binding in found)
+
+
+def permissions(client: AdminClient) -> Mapping[str, tuple[Permission, ...]]:
+    """Topic -> what its own list allows, and to whom."""
+    found: dict[str, tuple[Permission, ...]] = {}
+    for binding in _result(client.describe_acls(_lists(ResourceType.TOPIC))):
+        entry = Permission(binding.principal, _NAMES[binding.operation], binding.host)
+        found[binding.name] = (*found.get(binding.name, ()), entry)
+    return found
+
+
+def revoke(client: AdminClient, principal: str) -> None:
+    """No list of any topic, group or other resource names the principal."""
+    for future in client.delete_acls([_lists(ResourceType.ANY, principal)]).values():
+        _result(future)
 
 
 def grant(client: AdminClient, topic: str, permissions: Sequence[Permission]) -> None:
@@ -106,6 +128,22 @@ def elect_preferred(client: AdminClient, partitions: Sequence[tuple[str, int]]) 
     for error in answers.values():
         if error is not None and error.code() != KafkaError.ELECTION_NOT_NEEDED:
             raise KafkaException(error)
+
+
+def configure(client: AdminClient, settings: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Topics and brokers were told the values, at least one; None removes one."""
+    told = [_told(entity, values) for entity, values in settings.items()]
+    for future in client.incremental_alter_configs(told).values():
+        _result(future)
+
+
+def _told(entity: str, values: Mapping[str, str | None]) -> ConfigResource:
+    kind, _, name = entity.partition("/")
+    told = ConfigResource(_KINDS[kind], name)
+    for key, value in values.items():
+        what = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+        told.add_incremental_config(ConfigEntry(key, value or "", incremental_operation=what))
+    return told
 
 
 def alter_broker(client: AdminClient, broker: int, values: Mapping[str, str]) -> None:
@@ -131,6 +169,19 @@ def _partitions(metadata: ClusterMetadata) -> Iterator[Partition]:
         for number, found in sorted(metadata.topics[topic].partitions.items()):
             leader = found.leader if found.leader >= 0 else None
             yield Partition(topic, number, leader, tuple(found.replicas), tuple(found.isrs))
+
+
+def _lists(kind: ResourceType, principal: str | None = None) -> AclBindingFilter:
+    """Every entry of every list of this kind of resource; the product makes no others."""
+    return AclBindingFilter(
+        kind,
+        _ANY,
+        ResourcePatternType.LITERAL,
+        principal or _ANY,
+        _ANY,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
 
 
 def _binding(topic: str, permission: Permission) -> AclBinding:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from flows.adapters.kafka import administration, round_trip
+from flows.adapters.kafka import administration, log_dirs, logins, round_trip
 from flows.adapters.kafka.connection import (
     PAUSE_SECONDS,
     REQUEST_SECONDS,
@@ -20,11 +20,29 @@ from flows.adapters.kafka.connection import (
     control_address,
     control_settings,
     conversation,
+    login_settings,
     may_pass,
 )
+from flows.adapters.kafka.kafka_python import kafka_python
+from flows.adapters.kafka.reassigning import (
+    Lists,
+    reassign_through_brokers,
+    reassign_through_zookeeper,
+)
+from flows.adapters.kafka.shutdown import ShutdownRequest, shut_down
 from flows.adapters.kafka.through_zookeeper import Nodes, elect_through_zookeeper
-from flows.domain.cluster import Cluster, NewTopic, Permission, RoundTrip
-from flows.domain.instance import Instance
+from flows.adapters.kafka.warming import warm
+from flows.domain.cluster import (
+    Cluster,
+    ClusterState,
+    Login,
+    NewTopic,
+    Permission,
+    Replica,
+    RoundTrip,
+)
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Broker, Instance
 from flows.domain.versions import Through
 
 LIMIT_SECONDS = 20.0
@@ -73,6 +91,28 @@ class ConfluentKafka:
                 lambda client: administration.describe_cluster(client, self._request),
             )
 
+    def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
+        """The controller takes a broker out of what it leads and of every in-sync set.
+
+        Answers the partitions that it still leads. The broker's process must stop afterwards: the
+        controller gives it nothing to do until it has registered anew.
+        """
+        if state.controller is None or broker not in state.registrations:
+            raise EffectFailed(
+                f"Kafka of {instance.name}: there is no controller, or broker {broker} is gone"
+            )
+        host, _, port = control_address(instance, state.controller).rpartition(":")
+        request = ShutdownRequest(
+            instance.wish.release.shutdown_request, broker, state.registrations[broker]
+        )
+        return shut_down(self._credentials(instance), (host, int(port)), request)
+
+    def warm(self, instance: Instance, partition: tuple[str, int], requests: int) -> None:
+        """So many acks=all requests of a client to the partition's leader were answered."""
+        settings = client_settings(instance, self._credentials(instance))
+        with conversation(instance, f"warming partition {partition[1]} of {partition[0]}") as heard:
+            warm(heard, settings, partition, requests, self._limit)
+
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; True when it had to be made. One that exists is left as it is."""
         if topic.name in self.cluster(instance).topics:
@@ -83,6 +123,46 @@ class ConfluentKafka:
             lambda client: administration.create_topic(client, topic),
         )
         return True
+
+    def add_partitions(self, instance: Instance, topic: NewTopic) -> bool:
+        """The topic has at least these partitions; those that it has stay where they are."""
+        present = {
+            part.number for part in self.cluster(instance).partitions if part.topic == topic.name
+        }
+        if present.issuperset(topic.assignment):
+            return False
+        self._ask(
+            instance,
+            f"adding partitions to {topic.name}",
+            lambda client: administration.add_partitions(client, topic, len(present)),
+        )
+        return True
+
+    def accepts(self, instance: Instance, broker: Broker, login: Login) -> bool:
+        """Whether this broker lets the user in through PRIVATE, by that mechanism.
+
+        False only when it says no; EffectFailed when it says nothing within the limit.
+        """
+        settings = login_settings(instance, broker, self._credentials(instance), login)
+        what = f"the login of {login.user} at broker {broker.id}"
+        with conversation(instance, what) as heard:
+            return logins.accepted(heard, settings, self._limit)
+
+    def replicas(self, instance: Instance) -> tuple[Replica, ...]:
+        """Every replica on every disk with its size in bytes; internal topics too."""
+        return log_dirs.replicas(instance, self._credentials(instance), self._limit)
+
+    def permissions(self, instance: Instance) -> Mapping[str, tuple[Permission, ...]]:
+        """Topic -> the list of its own, as `topics_with_permissions` finds them."""
+        return self._ask(instance, "listing permissions", administration.permissions)
+
+    def revoke(self, instance: Instance, principal: str) -> None:
+        """No list of any resource names the principal (`User:bob`)."""
+        self._ask(
+            instance,
+            f"taking permissions from {principal}",
+            lambda client: administration.revoke(client, principal),
+        )
 
     def topics_with_permissions(self, instance: Instance) -> frozenset[str]:
         """The topics that have an access control list of their own, whether they exist or not.
@@ -135,6 +215,39 @@ class ConfluentKafka:
             f"altering broker {broker}",
             lambda client: administration.alter_broker(client, broker, values),
         )
+
+    def configure(
+        self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
+    ) -> None:
+        """Topics and brokers (`topics/orders`, `brokers/1`) hold these values; None removes one.
+
+        What they held besides stays. Kafka applies them within a second of its acknowledgement.
+        """
+        if not settings:
+            return
+        if instance.wish.release.broker_configs is Through.ZOOKEEPER:
+            self._zookeeper.configure(instance, settings)
+            return
+        self._ask(
+            instance,
+            "configuring topics and brokers",
+            lambda client: administration.configure(client, settings),
+        )
+
+    def reassign(self, instance: Instance, lists: Lists) -> None:
+        """The partitions begin to move to these replicas, the first one preferred as leader.
+
+        None cancels a move, from 2.4 on; cancelling what has ended is no failure. Before 2.4 one
+        order at a time is taken: EffectFailed while an earlier one is under way.
+        """
+        if not lists:
+            return
+        if instance.wish.release.reassignments is Through.ZOOKEEPER:
+            reassign_through_zookeeper(self._zookeeper, instance, lists)
+            return
+        credentials = self._credentials(instance)
+        with kafka_python(instance, credentials, self._limit, "reassigning partitions") as client:
+            reassign_through_brokers(client, instance, lists)
 
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """So many messages to each partition of the topic came back as they were sent.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from flows.domain.cluster import Login
 from flows.domain.errors import EffectFailed
-from flows.domain.instance import Instance
+from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
 
 REQUEST_SECONDS = 4.0
@@ -48,6 +49,8 @@ _TRANSIENT = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
+
+_REFUSED_LOGIN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +110,19 @@ def client_settings(instance: Instance, credentials: Credentials) -> Settings:
     }
 
 
+def login_settings(
+    instance: Instance, broker: Broker, credentials: Credentials, login: Login
+) -> Settings:
+    """For a user at one broker: who else is in the cluster is never asked."""
+    alone = replace(instance, brokers=(broker,))
+    return {
+        **client_settings(alone, credentials),
+        "sasl.mechanisms": login.mechanism,
+        "sasl.username": login.user,
+        "sasl.password": login.password,
+    }
+
+
 class Heard:
     """What librdkafka said while it worked: its last error explains a time-out.
 
@@ -115,9 +131,11 @@ class Heard:
 
     def __init__(self) -> None:
         self._last_error = ""
+        self.was_refused = False
 
     def error(self, error: KafkaError) -> None:
         """librdkafka's `error_cb`; that all brokers are down does not say why."""
+        self.was_refused |= error.code() in _REFUSED_LOGIN
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._last_error = error.str()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from datetime import datetime
+from typing import Literal
 
 from certs.authority import Authority, Kind
 from certs.leaf import Leaf
@@ -12,10 +13,13 @@ from flows.adapters.site import Secrets
 from flows.domain.errors import EffectFailed
 from flows.domain.host_secrets import Store
 from flows.domain.instance import Instance
+from flows.domain.wish import User, Wish
 
 SSH_KEY = "ssh-key"
 CONTROL_LEAF = "control-certificate"
 FIRST_USER_PASSWORD = "first-user-password"
+GIVEN_PASSWORD = "password"
+"""A password that came with a request, as long as the request is not finished."""
 PROBE_PASSWORD = "probe-password"
 ZOOKEEPER_PASSWORD = "zookeeper-kafka"
 
@@ -23,6 +27,20 @@ ZOOKEEPER_PASSWORD = "zookeeper-kafka"
 def authority_name(kind: Kind, generation: int = 1) -> str:
     """The name under which an authority is kept."""
     return f"{kind}-authority-{generation}"
+
+
+UserSecret = Literal["password", "scram", "plain"]
+
+
+def user_secret(kind: UserSecret, wish: Wish, user: User) -> str:
+    """The name of a user's present password, or of what was made of it for SCRAM or PLAIN.
+
+    Each password that a user was ever given has names of its own; no user's name has a dot.
+    """
+    if user.name == wish.first_user and user.password == 1:
+        first = {"password": FIRST_USER_PASSWORD, "plain": "plain-first-user"}
+        return first.get(kind, f"{kind}-{user.name}")
+    return f"{kind}.{user.name}.{user.password}"
 
 
 def kept(secrets: Secrets, instance: Instance, name: str) -> str:

@@ -62,6 +62,11 @@ class FernetSecrets:
             if not changed.rowcount:
                 self._insert(connection, instance_id, name, value)
 
+    def drop(self, instance_id: str, name: str) -> None:
+        """There is no secret of that name; none before is as well."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(secrets).where(_at(instance_id, name)))
+
     def forget(self, instance_id: str) -> None:
         """No secret of the instance is left."""
         with writing(self._engine) as connection:

@@ -60,28 +60,36 @@ class Change:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One part of what a host should hold. A part takes away its own files only."""
+    """One part of what a host should hold. A part takes away its own files only.
+
+    With `keep` only some files of the part are named, and all others stay as they are.
+    """
 
     state: str
     part: str
     directories: tuple[WishedDirectory, ...]
     files: tuple[WishedFile, ...]
     check: bool = False
+    keep: bool = False
 
 
 def deliver(delivery: Delivery) -> list[Change]:
-    """The host holds the part, and none of its earlier files that are not wished any more."""
+    """The host holds the part, and none of its earlier files that are not wished any more.
+
+    Those that are not named are kept when the delivery says so.
+    """
     before = applied.read(delivery.state)
     wished = {file.path: file.digest for file in delivery.files}
     earlier = before.files.get(delivery.part, {})
-    surplus = sorted(set(earlier) - set(wished))
+    kept = earlier if delivery.keep else {}
+    surplus = sorted(set(earlier) - set(wished) - set(kept))
     _note(delivery, before, {**earlier, **wished})
     changes = [
         *_deliver_directories(delivery),
         *(change for file in delivery.files for change in _deliver_file(file, delivery.check)),
         *(_take_away(path, delivery.check) for path in surplus),
     ]
-    _note(delivery, applied.read(delivery.state), wished)
+    _note(delivery, applied.read(delivery.state), {**kept, **wished})
     return [change for change in changes if change is not None]
 
 

@@ -50,6 +50,7 @@ def delivery(options: Mapping[str, Any], part: str, *, check: bool) -> Delivery:
             WishedFile(item["path"], _content(item), _attributes(item)) for item in options["files"]
         ),
         check=check,
+        keep=bool(options.get("keep")),
     )
 
 
