@@ -11,6 +11,7 @@ from flows.domain.creation import check_storage
 from flows.domain.errors import refusal
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import Plan, PlannedStep
+from flows.domain.quotas import check_quotas
 from flows.domain.request import InstanceRequest
 from flows.domain.room import check_disk_room
 from flows.domain.wish import Wish
@@ -49,6 +50,7 @@ def plan_storage(instance: Instance, request: GrowStorage) -> StoragePlan:
         return StoragePlan(title, instance=instance, wish=wish, due=())
     if wish != instance.wish:
         _check_growth(instance, size)
+        check_quotas(instance.allowance, wish)
         _check_provider(instance, size)
     steps = tuple(_step(broker, size) for broker in instance.brokers)
     due = tuple(broker.id for broker in instance.brokers)

@@ -15,7 +15,7 @@ MESSAGES_PER_PARTITION = 3
 @step("prove it: produce and consume through every broker")
 def prove(site: Site, instance: Instance) -> RoundTrip:
     """Every broker led a partition that took acks=all messages and gave them back."""
-    site.kafka.create_topic(instance, probe_topic(*_places(instance)))
+    _have_probe_topic(site, instance)
     trip = site.kafka.round_trip(instance, PROBE_TOPIC, MESSAGES_PER_PARTITION)
     if trip.received != trip.sent:
         raise EffectFailed(
@@ -24,6 +24,18 @@ def prove(site: Site, instance: Instance) -> RoundTrip:
     first = f"first acknowledged after {trip.seconds_to_first_ack:.1f} s"
     site.stage.say(f"{trip.sent} messages produced and consumed, {first}")
     return trip
+
+
+@step("give the probe a partition on each new broker")
+def spread_probe(site: Site, instance: Instance) -> None:
+    """Each broker leads a partition of the probe's topic."""
+    _have_probe_topic(site, instance)
+
+
+def _have_probe_topic(site: Site, instance: Instance) -> None:
+    topic = probe_topic(*_places(instance))
+    if not site.kafka.create_topic(instance, topic):
+        site.kafka.add_partitions(instance, topic)
 
 
 @step("make Kafka's own topics")

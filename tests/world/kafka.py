@@ -396,7 +396,9 @@ def _partitions(cluster: FakeCluster, alive: Sequence[int]) -> Iterator[Partitio
             key = topic.name, number
             wished = [cluster.leaders.get(key, replicas[0]), *replicas]
             leader = next((broker for broker in wished if broker in alive), None)
-            if leader not in (None, wished[0]):
+            if leader == replicas[0]:
+                cluster.leaders.pop(key, None)
+            elif leader is not None:
                 cluster.leaders[key] = leader
             in_sync = tuple(broker for broker in replicas if broker in alive)
             moving = cluster.moves.get((topic.name, number), ())

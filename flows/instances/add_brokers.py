@@ -1,0 +1,56 @@
+"""add-brokers: more brokers for an instance, which goes on meanwhile."""
+
+from __future__ import annotations
+
+from flows.domain.growth import AddBrokers, GrowthPlan, plan_growth
+from flows.procedures.changing import AT_REST, change_life
+from flows.procedures.operation import operation
+from flows.procedures.rebalance import rebalance
+from flows.procedures.remembering import TraceNames
+from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
+from flows.steps.certificates import issue_certificates
+from flows.steps.connections import limit_connections
+from flows.steps.delivery import deliver
+from flows.steps.distribution import unpack_distributions
+from flows.steps.machines import machines_reachable, make_machines
+from flows.steps.preflight import check_hosts
+from flows.steps.proof import prove, spread_probe
+from flows.steps.site import Site
+from flows.steps.sweeping import look_again
+from flows.steps.waiting import wait_for
+from flows.steps.wishes import remember_wish
+
+LIFE = change_life(
+    TraceNames(
+        accepted="extendDMSInstanceSuccess",
+        refused="extendDMSInstanceFailure",
+        done="extendDMSInstanceTaskSuccess",
+        failed="extendDMSInstanceTaskFailure",
+    ),
+    begins_in=AT_REST,
+)
+
+
+@operation(AddBrokers, plan=plan_growth, run_name="add brokers to {instance}: {brokers}", life=LIFE)
+def add_brokers(site: Site, plan: GrowthPlan) -> None:
+    """Give an instance more brokers. Those that it has are neither stopped nor changed.
+
+    Existing topics stay where they are, unless `rebalance` asks to spread them. Safe to run
+    again: what is there already stays as it is.
+    """
+    remember_wish(site, plan.wish)
+    instance = make_machines(site, plan.instance)
+    wait_for(site, machines_reachable(instance))
+    check_hosts(site, instance)
+    issue_certificates(site, instance)
+    unpack_distributions(site, instance)
+    deliver(site, instance)
+    start_brokers(site, instance)
+    wait_for(site, brokers_registered(instance))
+    wait_for(site, metadata_complete(instance))
+    limit_connections(site, instance, instance.brokers)
+    spread_probe(site, instance)
+    if plan.rebalance:
+        rebalance(site, instance, plan.pace)
+    prove(site, instance)
+    look_again(site, instance)
