@@ -25,7 +25,8 @@ PARAMETERS = (
     "plan_only, approved_plan, name, version, flavor, brokers, storage_per_broker, disk_type, "
     "disk_encryption, capacity_policy, availability_zones, network, subnet, security_group, "
     "public_access, sasl_ssl, sasl_plain, first_user, first_user_password, manager_user, "
-    "manager_password, auto_create_topics, tags, description, enterprise_project"
+    "manager_password, auto_create_topics, tags, description, enterprise_project, "
+    "delete_protection"
 )
 NO_ZONE_PAIR = (
     "1, or 3 and more are accepted: with 2 the ensemble of three ZooKeepers would not survive "
@@ -65,6 +66,7 @@ def test_every_parameter_reaches_the_wish() -> None:
             "tags": "team=blue,stage=test",
             "description": "Orders",
             "enterprise_project": "shop",
+            "delete_protection": "on",
         }
     )
     assert wish_of(request, DEFAULTS) == wish(
@@ -87,6 +89,7 @@ def test_every_parameter_reaches_the_wish() -> None:
         tags=(("team", "blue"), ("stage", "test")),
         description="Orders",
         enterprise_project="shop",
+        delete_protection=True,
     )
     assert (request.first_user_password, request.manager_password) == ("block-1", "block-2")
 
