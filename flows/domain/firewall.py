@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flows.domain.instance import Instance
+from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import (
     CLIENT_LISTENERS,
     ZOOKEEPER_CLIENT_PORT,
@@ -27,6 +27,25 @@ class Opening:
 
     port: int
     sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Ports at which nobody gets in for some seconds, and the table that keeps them closed."""
+
+    table: str
+    ports: tuple[int, ...]
+    seconds: int
+
+
+def client_hold(instance: Instance, broker: Broker, seconds: int) -> Hold:
+    """Closes the ports of a broker's client listeners, to the product as well.
+
+    A broker that has just started answers before it knows any topic; a client that asks it then
+    believes that its topics are gone.
+    """
+    ports = tuple(each.port for each in instance.listeners(broker) if each.for_clients)
+    return Hold(table_name(instance), ports, seconds)
 
 
 def table_name(instance: Instance) -> str:
@@ -62,7 +81,7 @@ def ruleset(instance: Instance) -> str:
             "  chain input {",
             "    type filter hook input priority filter; policy accept;",
             '    iifname "lo" accept',
-            f"    ip saddr != {instance.control_address} tcp dport @held reject with tcp reset",
+            "    tcp dport @held reject with tcp reset",
             *(f"    {rule}" for rule in _rules(found)),
             "  }",
             "}",

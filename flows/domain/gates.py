@@ -82,9 +82,21 @@ def would_lose(broker: int, state: ClusterState) -> tuple[Partition, ...]:
     )
 
 
-def too_few_left(broker: int, state: ClusterState) -> str | None:
-    """Whether every partition keeps enough replicas in sync when the broker goes."""
-    lost = would_lose(broker, state)
+def cannot_be_spared(partition: Partition, state: ClusterState) -> bool:
+    """Whether a partition loses availability, or acks=all, whichever of its brokers goes."""
+    return len(partition.replicas) - 1 < max(1, state.min_in_sync(partition))
+
+
+def too_few_left(broker: int, state: ClusterState, *, accepted: bool) -> str | None:
+    """Whether every partition keeps enough replicas in sync when the broker goes.
+
+    Those that can never be spared count unless they were accepted; nobody waits for internal ones.
+    """
+    lost = [
+        part
+        for part in would_lose(broker, state)
+        if not cannot_be_spared(part, state) or not (accepted or part.topic.startswith("__"))
+    ]
     return f"too few replicas would be left in sync of {_partitions(lost)}" if lost else None
 
 

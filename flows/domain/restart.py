@@ -13,6 +13,7 @@ from enum import StrEnum
 from pydantic import Field, field_validator, model_validator
 
 from flows.domain.errors import Refused, refusal
+from flows.domain.impact import Impact, check_at_risk, impact
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import PlannedStep
 from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
@@ -83,13 +84,18 @@ def plan_restart(instance: Instance, request: RestartInstance) -> RestartPlan:
     check_answering(instance)
     wish = instance.wish if instance.change_is_open else raised(instance, request.broker)
     due = tuple(broker for broker in instance.brokers if is_due(broker, wish))
+    numbers = tuple(broker.id for broker in due)
+    felt = impact(instance.cluster, numbers, {}) if instance.cluster else Impact()
+    if request.mode is RestartMode.ROLLING:
+        check_at_risk(felt, request.at_risk)
     steps = [_step(broker, wish, request.mode) for broker in due]
     return RestartPlan(
         f"Restart instance {instance.name}",
         (*steps, closing_step(instance)),
+        felt.sentences,
         instance=instance,
         wish=wish,
-        due=tuple(broker.id for broker in due),
+        due=numbers,
         at_risk=request.at_risk,
         stall_budget=request.stall_budget,
         mode=request.mode,

@@ -47,6 +47,8 @@ class Version:
     broker_configs: Through
     elections: Through
     reassignments: Through
+    shutdown_request: int
+    """Version of the ControlledShutdown request; from 2 (KIP-380) it names the registration."""
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -71,6 +73,7 @@ VERSIONS: dict[str, Version] = {
             elections=Through.ZOOKEEPER,
             # AlterPartitionReassignments came with 2.4 (KIP-455); before, none can be cancelled.
             reassignments=Through.ZOOKEEPER,
+            shutdown_request=1,
         ),
         Version(
             name=VersionName.V2_3,
@@ -82,6 +85,7 @@ VERSIONS: dict[str, Version] = {
             broker_configs=Through.BROKERS,
             elections=Through.BROKERS,
             reassignments=Through.ZOOKEEPER,
+            shutdown_request=2,
         ),
         Version(
             name=VersionName.V2_7,
@@ -93,6 +97,7 @@ VERSIONS: dict[str, Version] = {
             broker_configs=Through.BROKERS,
             elections=Through.BROKERS,
             reassignments=Through.BROKERS,
+            shutdown_request=2,
             # The default protocol version, 2.7, stalls acks=all for 8-12 s in one of six
             # controller restarts and breaks a live rotation of the internal authority.
             settings=MappingProxyType({"inter.broker.protocol.version": "2.5"}),

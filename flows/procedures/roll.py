@@ -13,12 +13,22 @@ from flows.domain.rolling import RollPlan, next_broker
 from flows.steps.brokers import start_brokers, stop_brokers
 from flows.steps.observation import observe_by_id
 from flows.steps.one_broker import (
+    clients_held,
+    leave,
+    let_clients_in,
     start_broker,
     stop_broker,
     take_all_leaders_back,
     take_leaders_back,
+    warm,
 )
-from flows.steps.readiness import all_in_sync, broker_back, leaders_back, safe_to_stop
+from flows.steps.readiness import (
+    all_in_sync,
+    all_lead,
+    broker_back,
+    leaders_back,
+    safe_to_stop,
+)
 from flows.steps.site import Site
 from flows.steps.waiting import wait_for
 
@@ -35,16 +45,37 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
 
     One broker at a time is away. Whatever goes wrong stops the roll before the next one.
     """
+    let_clients_in(site, plan.instance)
     for instance, broker in next_brokers(site, plan):
         wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
-        before = instance.cluster.registrations.get(broker.id) if instance.cluster else None
+        leave(site, instance, broker)
         stop_broker(site, instance, broker)
         change(site, instance, broker)
+        bring_back(site, instance, broker)
+    settle(site, plan.instance)
+
+
+def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
+    """The broker runs, is in sync, warm, and leads what it should."""
+    before = registration(instance, broker)
+    with clients_held(site, instance, broker) as door:
         start_broker(site, instance, broker)
-        wait_for(site, broker_back(instance, broker, before))
-        take_leaders_back(site, instance, broker)
-        wait_for(site, leaders_back(instance, broker))
-    wait_for(site, all_in_sync(plan.instance))
+        wait_for(site, broker_back(instance, broker, before, door))
+    warm(site, instance, broker)
+    take_leaders_back(site, instance, broker)
+    wait_for(site, leaders_back(instance, broker))
+
+
+def settle(site: Site, instance: Instance) -> None:
+    """Every replica is in sync and every leader in its place, also after one that was cut off."""
+    wait_for(site, all_in_sync(instance))
+    take_all_leaders_back(site, instance)
+    wait_for(site, all_lead(instance))
+
+
+def registration(instance: Instance, broker: Broker) -> int | None:
+    """The registration (czxid) that a broker had when it was looked at."""
+    return instance.cluster.registrations.get(broker.id) if instance.cluster else None
 
 
 def restart_at_once(site: Site, plan: RollPlan) -> None:
@@ -53,8 +84,7 @@ def restart_at_once(site: Site, plan: RollPlan) -> None:
     brokers = [instance.broker(number) for number in plan.due]
     stop_brokers(site, instance, brokers)
     start_brokers(site, instance)
-    wait_for(site, all_in_sync(instance))
-    take_all_leaders_back(site, instance)
+    settle(site, instance)
 
 
 def next_brokers(site: Site, plan: RollPlan) -> Iterator[tuple[Instance, Broker]]:

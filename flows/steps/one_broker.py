@@ -1,49 +1,171 @@
-"""One broker: stopped and started again, as kindly to its clients as that can be done."""
+"""One broker: stopped and started again, as kindly to its clients as that can be done.
+
+Every part of it is there because a stall of half a second or more was measured without it: see
+`docs/adr/` on short stalls.
+"""
 
 from __future__ import annotations
 
-from flows.adapters.site import Play, Site
-from flows.domain.gates import preferred_of
-from flows.domain.instance import Broker, Instance
-from flows.steps.step import step
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from flows.adapters.site import Site
+from flows.domain.cluster import PROBE_TOPIC, Partition
+from flows.domain.firewall import client_hold, table_name
+from flows.domain.gates import preferred_of, still_needed
+from flows.domain.instance import Broker, Instance, Machine, UnitState
+from flows.steps.hosts import on_each
+from flows.steps.step import check_held, step
+from flows.steps.waiting import Gate, wait
+
+LEAVE_SECONDS = 60.0
+OUT_SECONDS = 0.3
+"""How long a broker must have stayed out of every in-sync set before its process is stopped."""
+STOP_SECONDS = 200.0
+"""The unit itself says 180; a broker that takes longer is never killed."""
+HELD_SECONDS, RENEW_SECONDS = 60, 15.0
+AFTER_OPENING_SECONDS = 0.5
+WARMING_REQUESTS = 200
+PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
+
+
+@step("broker {broker.id}: hand over what it leads and leave every in-sync set")
+def leave(site: Site, instance: Instance, broker: Broker) -> None:
+    """Nobody waits for this broker any more; only its process is left to stop.
+
+    A partition's leader may take it back a moment after it left: it is asked again until it has
+    stayed out.
+    """
+    if broker.host is not None and broker.host.kafka is UnitState.ACTIVE:
+        wait(site, stays_out(instance, broker))
+
+
+def stays_out(instance: Instance, broker: Broker) -> Gate:
+    """The broker leads nothing and is in sync nowhere, for a moment already."""
+    out: list[float] = []
+
+    def reason(site: Site) -> str | None:
+        state, now = site.zookeeper.state(instance), site.clock.monotonic()
+        needed = still_needed(broker.id, state)
+        if needed and broker.id in state.registrations:
+            out.clear()
+            site.kafka.shut_down(instance, state, broker.id)
+            return needed
+        out.append(now)
+        return None if now - out[0] >= OUT_SECONDS else f"broker {broker.id} left just now"
+
+    return Gate(f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason)
 
 
 @step("broker {broker.id}: stop Kafka")
 def stop_broker(site: Site, instance: Instance, broker: Broker) -> None:
-    """Kafka has stopped by itself; EffectFailed when it did not in time, it is never killed."""
-    _play(site, "stop_broker.yml", instance, broker)
+    """Kafka has stopped by itself; GateTimeout when it did not in time, it is never killed."""
+    machine = _machine(broker)
+    site.hosts.stop_kafka(machine, site.epoch)
+    wait(site, kafka_stopped(broker))
+
+
+def kafka_stopped(broker: Broker) -> Gate:
+    """Nothing of the broker runs any more."""
+    machine = _machine(broker)
+
+    def reason(site: Site) -> str | None:
+        left = site.hosts.kafka_processes(machine)
+        if not left:
+            return None
+        return (
+            f"process {left[0]} still runs on {machine.name}; it was not killed, since that would "
+            "cost a log recovery"
+        )
+
+    return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)
 
 
 @step("broker {broker.id}: start Kafka")
 def start_broker(site: Site, instance: Instance, broker: Broker) -> None:
     """Kafka was started for the wished generation."""
-    _play(site, "start_broker.yml", instance, broker)
+    generation = instance.wish.generation_of(broker.id)
+    site.hosts.start_kafka(_machine(broker), site.epoch, generation)
+
+
+class ClosedDoor:
+    """The client ports of one broker, held closed; `renew` is called as long as they shall be."""
+
+    def __init__(self, site: Site, instance: Instance, broker: Broker) -> None:
+        self._site = site
+        self._machine = _machine(broker)
+        self._hold = client_hold(instance, broker, HELD_SECONDS)
+        self._renewed = -RENEW_SECONDS
+
+    def renew(self) -> None:
+        """Their time-out is far away again."""
+        now = self._site.clock.monotonic()
+        if now - self._renewed >= RENEW_SECONDS:
+            self._site.hosts.hold(self._machine, self._site.epoch, self._hold)
+            self._renewed = now
+
+    def open(self) -> None:
+        """Clients get in."""
+        self._site.hosts.let_in(self._machine, self._site.epoch, self._hold.table)
+
+
+@contextmanager
+def clients_held(site: Site, instance: Instance, broker: Broker) -> Iterator[ClosedDoor]:
+    """Clients stay with the other brokers until the end; their time-out lets them in anyway."""
+    door = ClosedDoor(site, instance, broker)
+    door.renew()
+    try:
+        yield door
+    finally:
+        check_held(site)
+        door.open()
+
+
+@step("let clients in everywhere")
+def let_clients_in(site: Site, instance: Instance) -> None:
+    """No broker's client ports are held by somebody who was cut off."""
+    table = table_name(instance)
+    machines = [broker.machine for broker in instance.brokers if broker.machine and broker.host]
+    on_each(lambda machine: site.hosts.let_in(machine, site.epoch, table), machines)
+
+
+@step("broker {broker.id}: warm it with the product's own requests")
+def warm(site: Site, instance: Instance, broker: Broker) -> None:
+    """The first requests to this broker, which are slow, were nobody's but ours."""
+    site.clock.pause(AFTER_OPENING_SECONDS)
+    own = [part for part in _preferred(site, instance, broker) if part.topic == PROBE_TOPIC]
+    _elect(site, instance, own)
+    for part in site.zookeeper.state(instance).partitions:
+        if part.topic == PROBE_TOPIC and part.leader == broker.id == part.preferred_leader:
+            site.kafka.warm(instance, (part.topic, part.number), WARMING_REQUESTS)
 
 
 @step("broker {broker.id}: take its leaders back")
 def take_leaders_back(site: Site, instance: Instance, broker: Broker) -> None:
-    """The broker leads every partition whose first replica it has."""
-    due = preferred_of(broker.id, site.zookeeper.state(instance))
-    site.kafka.elect_preferred(instance, [(part.topic, part.number) for part in due])
+    """The broker leads every partition whose first replica it has, if it is in sync there."""
+    _elect(site, instance, _preferred(site, instance, broker))
 
 
 @step("take all leaders back")
 def take_all_leaders_back(site: Site, instance: Instance) -> None:
-    """Every partition is led by its first replica."""
-    state = site.zookeeper.state(instance)
-    due = [part for broker in instance.brokers for part in preferred_of(broker.id, state)]
-    site.kafka.elect_preferred(instance, [(part.topic, part.number) for part in due])
+    """Every partition is led by its first replica, if that one is in sync."""
+    for broker in instance.brokers:
+        _elect(site, instance, _preferred(site, instance, broker))
 
 
-def _play(site: Site, playbook: str, instance: Instance, broker: Broker) -> None:
+def _preferred(site: Site, instance: Instance, broker: Broker) -> tuple[Partition, ...]:
+    return preferred_of(broker.id, site.zookeeper.state(instance))
+
+
+def _elect(site: Site, instance: Instance, partitions: Sequence[Partition]) -> None:
+    """In portions: 250 new leaders at once take a broker half a second, and everybody waits."""
+    for first in range(0, len(partitions), PORTION):
+        if first:
+            site.clock.pause(PORTION_PAUSE_SECONDS)
+        portion = partitions[first : first + PORTION]
+        site.kafka.elect_preferred(instance, [(part.topic, part.number) for part in portion])
+
+
+def _machine(broker: Broker) -> Machine:
     assert broker.machine is not None
-    generation = {"host_start_generation": instance.wish.generation_of(broker.id)}
-    site.ansible.play(
-        Play(
-            playbook=playbook,
-            machines=(broker.machine,),
-            epoch=site.epoch,
-            variables={broker.machine.name: generation},
-            secrets={},
-        )
-    )
+    return broker.machine

@@ -10,6 +10,7 @@ from flows.domain.cluster import ClusterState
 from flows.domain.instance import Broker, Instance
 from flows.domain.rolling import AtRisk
 from flows.steps.hosts import on_each
+from flows.steps.one_broker import ClosedDoor
 from flows.steps.waiting import Gate
 
 CALM_SECONDS = 120.0
@@ -29,17 +30,21 @@ def safe_to_stop(instance: Instance, broker: Broker, at_risk: AtRisk) -> Gate:
             or gates.unregistered(others, state.registrations)
             or gates.reassignment_running(state)
             or gates.others_out_of_sync(broker.id, state)
-            or (gates.too_few_left(broker.id, state) if at_risk is AtRisk.REFUSE else None)
+            or gates.too_few_left(broker.id, state, accepted=at_risk is AtRisk.ACCEPT)
             or _ignorant(site, instance, others, state)
         )
 
     return Gate(f"broker {broker.id} can be spared", CALM_SECONDS, reason, _replication(instance))
 
 
-def broker_back(instance: Instance, broker: Broker, before: int | None) -> Gate:
-    """The broker has a new registration, knows all topics and is in every in-sync set."""
+def broker_back(instance: Instance, broker: Broker, before: int | None, door: ClosedDoor) -> Gate:
+    """The broker has a new registration, knows all topics and is in every in-sync set.
+
+    Until then the door of its clients is kept closed.
+    """
 
     def reason(site: Site) -> str | None:
+        door.renew()
         state = site.zookeeper.state(instance)
         return gates.not_back(broker.id, before, state) or gates.unknown_to_broker(
             broker.id, site.kafka.cluster_as_seen_by(instance, broker.id), state
@@ -58,6 +63,17 @@ def leaders_back(instance: Instance, broker: Broker) -> Gate:
         CALM_SECONDS,
         lambda site: gates.not_leading(broker.id, site.zookeeper.state(instance)),
     )
+
+
+def all_lead(instance: Instance) -> Gate:
+    """Every broker leads what it should."""
+
+    def reason(site: Site) -> str | None:
+        state = site.zookeeper.state(instance)
+        reasons = (gates.not_leading(broker.id, state) for broker in instance.brokers)
+        return next((each for each in reasons if each), None)
+
+    return Gate("every broker leads what it should", CALM_SECONDS, reason)
 
 
 def all_in_sync(instance: Instance) -> Gate:

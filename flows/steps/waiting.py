@@ -29,6 +29,11 @@ class Gate:
 @step("wait until {gate.words}")
 def wait_for(site: Site, gate: Gate) -> None:
     """The condition is true; GateTimeout says what was missing when the limit was reached."""
+    wait(site, gate)
+
+
+def wait(site: Site, gate: Gate) -> None:
+    """The same within a step, without a title of its own."""
     deadline, place = site.clock.monotonic() + gate.limit_seconds, _place(site, gate)
     while (reason := _reason(site, gate)) is not None:
         if (now := _place(site, gate)) != place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -56,7 +57,8 @@ def test_only_a_running_instance_changes_its_flavor() -> None:
 def test_a_change_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
     world = created()
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    with pytest.raises((EffectFailed, Killed)):
+    # What a wait does again and again, such as asking a broker to leave, may fail once.
+    with suppress(EffectFailed, Killed):
         world.ask(change_flavor, UP)
     world.effects.heal()
 

@@ -1,0 +1,158 @@
+"""restart-instance on the fake world: which brokers, in which order, interrupted anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from flows.domain.cluster import NewTopic
+from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.instance import Status, UnitState
+from flows.domain.operations import OperationStatus
+from flows.instances.restart_instance import restart_instance
+from tests.flows.worlds import created, refused, the_row
+from tests.world.effects import Killed, Trouble
+from tests.world.machines import FakeHost
+from tests.world.world import World
+
+AGAIN: Mapping[str, Any] = {"instance": "demo"}
+ONE: Mapping[str, Any] = {**AGAIN, "broker": 2}
+FULL: Mapping[str, Any] = {**AGAIN, "mode": "full", "confirm": "demo"}
+WAYS = {"rolling": AGAIN, "one": ONE, "full": FULL}
+
+
+def hosts(world: World) -> list[FakeHost]:
+    return sorted(world.provider.hosts.values(), key=lambda host: host.machine.broker)
+
+
+def starts(world: World) -> list[int]:
+    return [host.kafka_starts for host in hosts(world)]
+
+
+def effects_of(wish: Mapping[str, Any]) -> int:
+    world = created()
+    world.ask(restart_instance, wish)
+    return len(world.effects.log)
+
+
+def assert_settled(world: World) -> None:
+    """All run, nobody is kept out, and leaders are where they belong."""
+    assert the_row(world).status is Status.RUNNING
+    assert all(host.kafka is UnitState.ACTIVE and not host.held for host in hosts(world))
+    cluster = world.kafka.clusters[the_row(world).id]
+    assert not cluster.leaders
+    assert world.records.holder(the_row(world).id) is None
+
+
+def stops(world: World) -> list[str]:
+    return [line for line in world.effects.log if "stop" in line]
+
+
+@pytest.mark.parametrize(("way", "after"), [("rolling", [2, 2, 2]), ("one", [1, 2, 1]),
+                                            ("full", [2, 2, 2])])  # fmt: skip
+def test_each_request_is_a_restart(way: str, after: list[int]) -> None:
+    world = created()
+    world.ask(restart_instance, WAYS[way])
+    assert starts(world) == after
+    assert_settled(world)
+    world.ask(restart_instance, WAYS[way])
+    assert starts(world) == [2 * each - 1 for each in after]
+
+
+def test_the_controller_comes_last() -> None:
+    world = created()
+    world.ask(restart_instance, AGAIN)
+    stopped = [title[7] for title in world.stage.titles if title.endswith(": stop Kafka")]
+    assert stopped == ["2", "3", "1"]
+
+
+def test_who_is_down_comes_first_and_is_only_started() -> None:
+    world = created()
+    hosts(world)[2].kafka = UnitState.FAILED
+    world.ask(restart_instance, AGAIN)
+    stopped = [title[7] for title in world.stage.titles if title.endswith(": start Kafka")]
+    assert stopped == ["3", "2", "1"]
+    assert starts(world) == [2, 2, 2]
+    assert_settled(world)
+
+
+CASES = [(way, at) for way, wish in WAYS.items() for at in range(effects_of(wish))]
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize(("way", "at"), CASES)
+def test_a_restart_is_finished_by_the_next_request(way: str, at: int, trouble: Trouble) -> None:
+    whole = created()
+    whole.ask(restart_instance, WAYS[way])
+    world = created()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    # What a wait does again and again, such as asking a broker to leave, may fail once.
+    with suppress(EffectFailed, GateTimeout, Killed):
+        world.ask(restart_instance, WAYS[way])
+    world.effects.heal()
+
+    last = world.records.history("demo")[0]
+    if (last.operation, last.status) != ("restart-instance", OperationStatus.SUCCESSFUL):
+        world.ask(restart_instance, WAYS[way], who="grace")
+    assert_settled(world)
+    assert starts(world) == starts(whole)
+
+
+def test_a_restart_that_was_cut_off_by_the_sweep_goes_on() -> None:
+    world = created()
+    world.effects.trouble_at = world_effect("FakeHosts.stop_kafka", 2)
+    world.effects.trouble = Trouble.KILLED_AFTER
+    with pytest.raises(Killed):
+        world.ask(restart_instance, AGAIN)
+    world.effects.heal()
+    assert the_row(world).status is Status.RESTARTING
+    world.sweep()
+    assert the_row(world).status is Status.CHANGE_FAILED
+    world.ask(restart_instance, AGAIN, who="grace")
+    assert starts(world) == [2, 2, 2]
+    assert_settled(world)
+
+
+def world_effect(name: str, number: int) -> int:
+    """Where in a rolling restart an effect happens for the n-th time."""
+    world = created()
+    world.ask(restart_instance, AGAIN)
+    return [at for at, each in enumerate(world.effects.log) if each == name][number - 1]
+
+
+def test_a_topic_that_cannot_spare_its_broker_stops_nothing() -> None:
+    world = created()
+    single = NewTopic("single", {0: (2,)})
+    world.kafka.clusters[the_row(world).id].topics["single"] = single
+    said = refused(world, restart_instance, AGAIN)
+    assert "single" in said
+    assert starts(world) == [1, 1, 1]
+    world.ask(restart_instance, {**AGAIN, "at_risk": "accept"})
+    assert starts(world) == [2, 2, 2]
+
+
+def test_nothing_is_stopped_while_another_is_down_for_good() -> None:
+    world = created()
+    hosts(world)[0].running = False
+    said = refused(world, restart_instance, AGAIN)
+    assert said == (
+        'instance "demo": the machine t0000001-1-1 of broker 1 does not answer over SSH, so nobody '
+        "knows what runs there; bring it back, or replace the broker"
+    )
+
+
+@pytest.mark.parametrize(("wish", "said"), [
+    ({"mode": "quick"}, 'mode "quick": accepted are rolling, full'),
+    ({"broker": 7}, "broker 7: the brokers of demo are 1, 2, 3"),
+    ({"mode": "full"},
+     'confirm "": for a full restart the name of the instance, "demo", is accepted'),
+    ({"mode": "full", "broker": 2, "confirm": "demo"},
+     "broker 2: a full restart is of all brokers; leave it empty, or choose mode rolling"),
+    ({"at_risk": "perhaps"}, 'at_risk "perhaps": accepted are refuse, accept'),
+    ({"stall_budget": 0.1}, "stall_budget 0.1: 0.5 to 600 seconds are accepted"),
+])  # fmt: skip
+def test_what_is_refused(wish: Mapping[str, Any], said: str) -> None:
+    assert refused(created(), restart_instance, {**AGAIN, **wish}) == said
