@@ -18,6 +18,7 @@ STORY = (
     "test_firewall",
     "test_doors",
     "test_open_instance",
+    "test_limits_and_lists",
     "test_health",
     "test_secrets",
     "test_deletion",
