@@ -16,12 +16,16 @@ STORY = (
     "test_clients",
     "test_permissions",
     "test_firewall",
+    "test_connection_limits",
     "test_doors",
     "test_open_instance",
     "test_limits_and_lists",
     "test_health",
+    "test_power_loss",
     "test_secrets",
+    "test_versions",
     "test_deletion",
+    "test_own_hosts",
     "test_demo",
 )
 """The files in the order of the story; what breaks or deletes comes last."""

@@ -251,7 +251,7 @@ def _lack(
 ) -> tuple[str, ...]:
     """What is missing first, then why hosts that are free will not do."""
     wanted = [need.words for need in choice.unmet]
-    names = ", ".join(host.name for host in free) or "none"
+    names = ", ".join(f"{host.name} ({host.zone})" for host in free) or "none"
     lines = [
         f"brokers: {wanted.count(words)} of them would need {words}; free in {source}: {names}"
         for words in dict.fromkeys(wanted)
