@@ -59,6 +59,20 @@ def _consume(settings: Settings, topic: str, messages: int) -> int:
     return consumed
 
 
+def read_all(settings: Settings, topic: str, messages: int) -> int:
+    """How many different messages a reader that knows nothing finds from the beginning on."""
+    told = {"group.id": f"reader-{time.time()}", "auto.offset.reset": "earliest"}
+    consumer = Consumer({**settings, **told})
+    consumer.subscribe([topic])
+    found, deadline = set(), time.monotonic() + LIMIT
+    while len(found) < messages and time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            found.add(message.value())
+    consumer.close()
+    return len(found)
+
+
 def log_in(settings: Settings) -> str:
     """`ok`, or everything that the client was told."""
     told: list[KafkaError] = []
@@ -129,6 +143,7 @@ def _outcome(attempt: Callable[[], Any]) -> str:
 
 VERBS: dict[str, Callable[..., Any]] = {
     "produce_and_consume": produce_and_consume,
+    "read_all": read_all,
     "log_in": log_in,
     "create_topic": create_topic,
     "try_everything": try_everything,
