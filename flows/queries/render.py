@@ -13,6 +13,7 @@ from rich.text import Text
 from flows.queries.history import HistoryLine
 from flows.queries.instances import InstanceLine
 from flows.queries.show import BrokerView, InstanceView, StorageView
+from flows.queries.users import UserLine
 
 if TYPE_CHECKING:
     from flows.queries.hosts import HostLine  # its adapters would cost every other answer
@@ -101,6 +102,20 @@ def hosts_table(lines: Sequence[HostLine]) -> RenderableType:
         )
     reasons = [Text(reason) for line in lines for reason in line["reasons"]]
     return Group(table, *([Text(), *reasons] if reasons else []))
+
+
+def users_table(lines: Sequence[UserLine]) -> RenderableType:
+    """One line per user, the first user marked."""
+    table = _table("user", "logs in by", "created", "password set", "")
+    for line in lines:
+        table.add_row(
+            line["user"],
+            ", ".join(line["mechanisms"]),
+            _moment(line["created"]),
+            _moment(line["password_set"]),
+            "first user" if line["first"] else "",
+        )
+    return table
 
 
 def instance_page(view: InstanceView) -> RenderableType:

@@ -135,6 +135,9 @@ def _machines_are_kept_until_they_are_forgotten(records: Records) -> None:
     records.keep_machine("dddd1111", pinned)
     assert records.machines("dddd1111") == (made[1], pinned, made[2])
     assert records.machines("aaaa1111") == ()
+    records.forget_machine("dddd1111", made[1].name)
+    records.forget_machine("aaaa1111", pinned.name)
+    assert records.machines("dddd1111") == (pinned, made[2])
     records.forget_machines("dddd1111")
     assert records.machines("dddd1111") == ()
     records.forget_machines("dddd1111")
@@ -285,6 +288,10 @@ def secrets_contract(secrets: Secrets) -> None:
     secrets.put("bbbb2222", "password", "b")
     assert secrets.get("aaaa1111", "password") == "Grüße\n'\"\\"
     assert secrets.keep("aaaa1111", "empty", lambda: "other") == ""
+    secrets.drop("aaaa1111", "empty")
+    secrets.drop("aaaa1111", "empty")
+    assert secrets.get("aaaa1111", "empty") is None
+    assert secrets.get("aaaa1111", "password") is not None
     secrets.forget("aaaa1111")
     secrets.forget("aaaa1111")
     assert secrets.get("aaaa1111", "password") is None

@@ -14,6 +14,7 @@ from tests.adapters.contracts import (
     zookeeper_contract,
 )
 from tests.adapters.contracts_records import records_contract, secrets_contract
+from tests.adapters.contracts_users import replicas_contract, revoking_contract, users_contract
 from tests.world.world import World
 
 
@@ -48,6 +49,16 @@ def test_fake_kafka_keeps_the_contract() -> None:
     kafka_contract(world.kafka, instance)
     kafka_refusals_contract(world.kafka, instance)
     reassignment_contract(world.kafka, world.zookeeper, instance)
+
+
+def test_fakes_keep_the_contracts_of_users() -> None:
+    world = World()
+    world.ask(create_instance, {"name": "demo", "sasl_ssl": True, "first_user": "alice"})
+    (row,) = world.records.living()
+    instance = remembered(world.doors(), row)
+    users_contract(world.kafka, world.zookeeper, instance)
+    revoking_contract(world.kafka, instance)
+    replicas_contract(world.kafka, instance)
 
 
 def test_fake_clock_keeps_the_contract() -> None:

@@ -16,7 +16,7 @@ from flows.adapters.kafka.connection import client_settings, control_settings, c
 from flows.adapters.kafka.round_trip import Place, read_back, send
 from flows.adapters.kafka.through_zookeeper import Nodes
 from flows.adapters.zookeeper import KazooZooKeeper
-from flows.domain.cluster import PROBE_TOPIC, NewTopic
+from flows.domain.cluster import PROBE_TOPIC, Login, NewTopic
 from flows.domain.errors import EffectFailed
 from flows.domain.permissions import OPEN_TOPIC
 from flows.domain.versions import VersionName
@@ -25,6 +25,7 @@ from tests.adapters.contracts import (
     kafka_refusals_contract,
     reassignment_contract,
 )
+from tests.adapters.contracts_users import replicas_contract, revoking_contract, users_contract
 from tests.adapters.kafka_on_loopback import (
     Loopback,
     an_instance,
@@ -66,6 +67,21 @@ def test_keeps_the_contract_of_reassignments(loopback: Loopback) -> None:
 
 
 @pytest.mark.lab
+def test_keeps_the_contracts_of_users(loopback: Loopback) -> None:
+    users_contract(loopback.kafka, loopback.zookeeper, loopback.instance)
+    revoking_contract(loopback.kafka, loopback.instance)
+    replicas_contract(loopback.kafka, loopback.instance)
+
+
+@pytest.mark.lab
+def test_a_login_at_a_broker_that_is_silent_is_no_refusal() -> None:
+    instance = an_instance(free_address(), sasl_ssl=True)
+    silent = _impatient(replace(NO_CREDENTIALS, clients_ca_pem=None))
+    with pytest.raises(EffectFailed, match="the login of carol at broker 1 failed"):
+        silent.accepts(instance, instance.brokers[0], Login("carol", "Any-Words-1", "PLAIN"))
+
+
+@pytest.mark.lab
 def test_keeps_the_contract_of_refusals(loopback: Loopback) -> None:
     kafka_refusals_contract(_impatient(loopback.credentials), loopback.instance)
 
@@ -91,6 +107,9 @@ def test_older_versions_keep_the_same_contracts(version: str) -> None:
         kafka_contract(older.kafka, older.instance, "secured")
         kafka_contract(older.kafka, older.open_instance, "open")
         kafka_refusals_contract(_impatient(older.credentials, older.zookeeper), older.instance)
+        users_contract(older.kafka, older.zookeeper, older.instance)
+        revoking_contract(older.kafka, older.instance)
+        replicas_contract(older.kafka, older.instance)
         assert_altered(older)
         with pytest.raises(EffectFailed, match="Topic authorization failed"):
             older.kafka.round_trip(older.instance, "__consumer_offsets", 1)

@@ -11,6 +11,7 @@ from flows.queries.filters import Filters
 from flows.queries.history import history
 from flows.queries.instances import instances
 from flows.queries.show import show
+from flows.queries.users import users
 from flows.settings import load_settings
 
 
@@ -26,14 +27,17 @@ def show_instance(name: str, *, as_json: bool) -> None:
     _print(show(open_records(load_settings()), name), "instance_page", as_json=as_json)
 
 
-def show_history(
-    name: str | None, period: tuple[str, str], status: str, *, as_json: bool
-) -> None:
+def show_history(name: str | None, period: tuple[str, str], status: str, *, as_json: bool) -> None:
     """The operations are printed; `period` is since and until, as they were typed."""
     wanted = read_period(*period, datetime.now(UTC))
     found = history(open_records(load_settings()), name, wanted, status)
     narrowed = any(period) or bool(status)
     _print(found, "found_history_table" if narrowed else "history_table", as_json=as_json)
+
+
+def list_users(name: str, *, as_json: bool) -> None:
+    """The users of an instance are printed."""
+    _print(users(open_records(load_settings()), name), "users_table", as_json=as_json)
 
 
 def _print(answer: Any, drawing: str, *, as_json: bool) -> None:

@@ -101,7 +101,6 @@ def clean(
     processes.remove_all(ask=not yes)
 
 
-# Operations
 @app.command()
 def backup(
     output: Annotated[
@@ -138,6 +137,7 @@ def restore(
     safekeeping.bring_back(file, key)
 
 
+# Operations
 
 
 @app.command()
@@ -152,7 +152,7 @@ def run(
 
     Exits 0 on success, 2 when it is refused (nothing was changed), 1 when it failed.
 
-    Passwords: first_user_password=@FILE, =- (standard input), =? (a prompt) or =block:NAME.
+    Passwords: password=@FILE, =- (standard input), =? (a prompt) or =block:NAME.
     instance=a,b starts one run for each.
     """
     from flows.doors.cli import running
@@ -288,11 +288,45 @@ def logs(
 
 
 @app.command()
-def credentials(name: Name, json: AsJson = False) -> None:
-    """Print the first user's password (audited)."""
+def users(name: Name, json: AsJson = False) -> None:
+    """List who can log in to an instance."""
+    from flows.doors.cli import answers
+
+    answers.list_users(name, as_json=json)
+
+
+@app.command()
+def credentials(
+    name: Name,
+    user: Annotated[str, typer.Option(help="Its name; none means the first user.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Print a user's password (audited)."""
     from flows.doors.cli import instance
 
-    instance.print_credentials(name, as_json=json)
+    instance.print_credentials(name, user, as_json=json)
+
+
+@app.command()
+def disk(
+    name: Name,
+    top: Annotated[int, typer.Option(help="How many topics, the largest first.")] = 10,
+    above: Annotated[str, typer.Option(help="Topics from this size on: 500MB, 10GB.")] = "",
+    above_percent: Annotated[
+        float | None, typer.Option(help="Topics from this share on, in % of all data disks.")
+    ] = None,
+    internal: Annotated[bool, typer.Option("--internal", help="Internal topics too.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show how full the disks are, and which topics fill them.
+
+    A topic's size is that of all its replicas.
+    """
+    from flows.doors.cli import instance
+    from flows.domain.disk_usage import read_selection
+
+    selection = read_selection(top, above, above_percent, internal=internal)
+    instance.print_disk(name, selection, as_json=json)
 
 
 @app.command()
