@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.domain.cluster import Partition
@@ -28,6 +28,8 @@ from flows.domain.reassignment import (
 
 Case = tuple[Assignment, Goal]
 Loads = tuple[int, ...]
+PATIENT = settings(deadline=None)
+"""A machine that is busy with other things fails no test."""
 
 
 @st.composite
@@ -102,6 +104,7 @@ def loads_of(case: Case, proposal: Proposal) -> Loads:
     return tuple(has[broker] for broker in goal.brokers)
 
 
+@PATIENT
 @given(cases())
 def test_no_replica_is_lost_and_racks_come_first(case: Case) -> None:
     assignment, goal = case
@@ -114,6 +117,7 @@ def test_no_replica_is_lost_and_racks_come_first(case: Case) -> None:
         assert racks_allow(goal, replicas, count)
 
 
+@PATIENT
 @given(cases())
 def test_no_assignment_is_more_even_and_none_as_even_needs_fewer_copies(case: Case) -> None:
     assignment, goal = case
@@ -129,6 +133,7 @@ def test_no_assignment_is_more_even_and_none_as_even_needs_fewer_copies(case: Ca
     assert lower_bound(*case) <= optimum
 
 
+@PATIENT
 @given(cases(partitions=60, brokers=12, racks=("a",)))
 def test_without_racks_brokers_are_one_apart_and_copies_near_the_lower_bound(case: Case) -> None:
     assignment, goal = case
@@ -140,6 +145,7 @@ def test_without_racks_brokers_are_one_apart_and_copies_near_the_lower_bound(cas
     assert bound <= proposal.copies <= bound + max(2, bound * 0.05)
 
 
+@PATIENT
 @given(cases(partitions=60, brokers=12, racks=("a", "b", "c", "d")))
 def test_brokers_of_one_rack_are_one_apart(case: Case) -> None:
     assignment, goal = case
@@ -150,6 +156,7 @@ def test_brokers_of_one_rack_are_one_apart(case: Case) -> None:
     assert all(max(loads) - min(loads) <= 1 for loads in in_rack.values())
 
 
+@PATIENT
 @given(cases())
 def test_preferred_leaders_are_as_even_as_replicas_allow(case: Case) -> None:
     assignment, goal = case
@@ -165,6 +172,7 @@ def test_preferred_leaders_are_as_even_as_replicas_allow(case: Case) -> None:
     assert unevenness(led.values()) == min(map(unevenness, possible))
 
 
+@PATIENT
 @given(cases())
 def test_what_is_reached_once_stays(case: Case) -> None:
     assignment, goal = case
@@ -174,6 +182,7 @@ def test_what_is_reached_once_stays(case: Case) -> None:
         assert propose(after, goal) == Proposal()
 
 
+@PATIENT
 @given(cases())
 def test_settled_replicas_stay_where_they_may(case: Case) -> None:
     assignment, goal = case

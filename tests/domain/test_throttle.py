@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.domain.cluster import ClusterState, Partition, Replica
@@ -152,6 +152,7 @@ MOVES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     moves=MOVES,
     sizes=st.dictionaries(st.integers(0, 20).map(lambda n: ("orders", n)), st.integers(0, 99)),

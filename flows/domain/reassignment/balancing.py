@@ -29,10 +29,14 @@ Link = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rules:
-    """`settled` pieces leave home for nobody's evenness; `enough` copies need not be reduced."""
+    """`settled` pieces leave home for nobody's evenness; `enough` copies need not be reduced.
+
+    With `apart`, racks hold what they must: only brokers of one rack can be evened out.
+    """
 
     settled: bool = False
     enough: int = 0
+    apart: bool = False
 
 
 def balance(pieces: Sequence[Piece], racks: Sequence[int], rules: Rules) -> Layout:
@@ -86,15 +90,16 @@ def _emptiest(layout: Layout, piece: int) -> int:
 def level(layout: Layout, rules: Rules) -> None:
     """No direct move that is looked at makes two brokers more even."""
     offers = _Offers(layout, rules)
-    while (pair := offers.most_uneven()) is not None:
-        source, target = pair
-        piece = offers.next_piece(source, target)
-        if piece is not None:
-            layout.take(piece, source)
-            layout.put(piece, target)
-            offers.arrived[source].pop(piece, None)
-            if target not in layout.pieces[piece].home:
-                offers.arrived[target][piece] = None
+    for group in _groups(layout, rules):
+        while (pair := offers.most_uneven(group)) is not None:
+            piece = offers.next_piece(*pair)
+            if piece is not None:
+                offers.move(piece, *pair)
+
+
+def _groups(layout: Layout, rules: Rules) -> Sequence[Sequence[int]]:
+    """Brokers that can be evened out with each other."""
+    return layout.members if rules.apart else [range(len(layout.loads))]
 
 
 class _Offers:
@@ -116,10 +121,18 @@ class _Offers:
         self._looked: dict[Link, int] = {}
         self._exhausted: set[Link] = set()
 
-    def most_uneven(self) -> Link | None:
-        """The fullest and the emptiest broker that may still have something for each other."""
+    def move(self, piece: int, source: int, target: int) -> None:
+        """The piece lies on the target instead of the source."""
+        self._layout.take(piece, source)
+        self._layout.put(piece, target)
+        self.arrived[source].pop(piece, None)
+        if target not in self._layout.pieces[piece].home:
+            self.arrived[target][piece] = None
+
+    def most_uneven(self, group: Sequence[int]) -> Link | None:
+        """The fullest and the emptiest of the group that may still have something to give."""
         loads = self._layout.loads
-        order = sorted(range(len(loads)), key=loads.__getitem__)
+        order = sorted(group, key=loads.__getitem__)
         for source in reversed(order):
             for target in order:
                 if loads[source] - loads[target] < 2:
@@ -165,8 +178,9 @@ def improve(layout: Layout, rules: Rules) -> None:
 
 
 def _is_good(layout: Layout, rules: Rules) -> bool:
-    spread = max(layout.loads, default=0) - min(layout.loads, default=0)
-    return spread <= 1 and layout.moved <= rules.enough
+    loads = [[layout.loads[broker] for broker in group] for group in _groups(layout, rules)]
+    even = all(max(each) - min(each) <= 1 for each in loads)
+    return even and layout.moved <= rules.enough
 
 
 def _links(layout: Layout, rules: Rules) -> list[dict[int, Link]]:

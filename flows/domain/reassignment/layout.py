@@ -87,3 +87,9 @@ def per_rack_limit(sizes: Collection[int], count: int) -> int:
     while sum(min(limit, size) for size in sizes) < count:
         limit += 1
     return limit
+
+
+def racks_are_full(sizes: Collection[int], count: int) -> bool:
+    """Whether every rack must hold as many of `count` replicas as it can take."""
+    limit = per_rack_limit(sizes, count)
+    return sum(min(limit, size) for size in sizes) == count

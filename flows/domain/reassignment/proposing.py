@@ -14,7 +14,7 @@ from flows.domain.reassignment.assignment import (
     Proposal,
 )
 from flows.domain.reassignment.balancing import Rules, balance
-from flows.domain.reassignment.bounds import lower_bound
+from flows.domain.reassignment.bounds import full_racks, lower_bound
 from flows.domain.reassignment.layout import Piece, per_rack_limit
 
 Numbers = Mapping[int, int]
@@ -74,7 +74,7 @@ def _places(
         count = goal.replicas or len(assignment[name])
         limit = limits.setdefault(count, per_rack_limit(sizes, count))
         pieces.append(Piece(_numbered(assignment[name], numbers), count, limit))
-    rules = Rules(goal.settled, enough=lower_bound(assignment, goal))
+    rules = Rules(goal.settled, lower_bound(assignment, goal), full_racks(assignment, goal))
     layout = balance(pieces, rack_of, rules)
     return {
         name: frozenset(brokers[number] for number in held)
@@ -94,9 +94,8 @@ def _leaders_first(
         for name, held in placed.items()
         for allowed in [_numbered(held, numbers)]
     ]
-    alone = {name: (assignment[name][0],) for name in placed}
-    enough = lower_bound(alone, Goal(goal.brokers, replicas=1, settled=goal.settled))
-    layout = balance(pieces, [0] * len(brokers), Rules(goal.settled, enough))
+    # A new leader copies nothing: once they are even, nobody looks for fewer changes.
+    layout = balance(pieces, [0] * len(brokers), Rules(goal.settled, enough=len(pieces)))
     leaders = (brokers[number] for (number,) in layout.held)
     return {
         name: (leader, *(each for each in lists[name] if each != leader))
