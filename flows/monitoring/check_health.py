@@ -26,13 +26,15 @@ from flows.steps.sweeping import (
 )
 
 AT_ALL = (*SWEPT, *LEFT_BEHIND)
+AT_ONCE = 16
+"""Instances looked at together; most of a look is waiting for hosts and brokers."""
 
 
 def sweep(doors: Doors) -> str:
     """Every idle instance was looked at, tidied up and given its status; one line says so."""
     living = doors.records.living()
     rows = [row for row in living if row.status in AT_ALL and is_idle(doors, row)]
-    lines = on_each(lambda row: _sweep_one(doors, row), rows)
+    lines = on_each(lambda row: _sweep_one(doors, row), rows, AT_ONCE)
     stopped = [row for row in living if row.status is Status.CHANGE_FAILED and is_idle(doors, row)]
     lines += on_each(lambda row: _released(doors, row), stopped)
     cleaned = clean_left(doors)

@@ -12,7 +12,7 @@ B = TypeVar("B")
 AT_ONCE = 8
 
 
-def on_each(work: Callable[[A], B], subjects: Iterable[A]) -> list[B]:
+def on_each(work: Callable[[A], B], subjects: Iterable[A], at_once: int = AT_ONCE) -> list[B]:
     """The results in the order of the subjects; the first failure is raised after all ended."""
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         return [future.result() for future in [pool.submit(work, each) for each in subjects]]
