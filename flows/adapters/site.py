@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from flows.adapters.stage import Stage
+from flows.adapters.stage import Findings, Stage
 from flows.domain.cluster import (
     Cluster,
     ClusterState,
@@ -29,6 +29,7 @@ from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
 from flows.domain.quotas import Allowance
 from flows.domain.reassignment import PartitionName
+from flows.domain.probing import ProbeEnd, Sight
 from flows.domain.wish import Wish
 
 
@@ -303,6 +304,26 @@ class Kafka(Protocol):
         ...
 
 
+class Probe(Protocol):
+    """A client of its own that writes to, and reads from, a partition of each broker."""
+
+    def seen(self) -> Sight:
+        """What it has seen so far; EffectFailed when it tells nothing any more."""
+        ...
+
+    def finish(self) -> ProbeEnd:
+        """It has ended; the sums of all that it wrote and read."""
+        ...
+
+
+class Probes(Protocol):
+    """Probes of instances, each with the password that the secrets hold when it starts."""
+
+    def start(self, instance: Instance) -> Probe:
+        """One that is under way: every partition has acknowledged something."""
+        ...
+
+
 class Secrets(Protocol):
     """The encrypted store of one control plane; values never leave it in clear but to their use."""
 
@@ -375,6 +396,10 @@ class Records(Protocol):
     def set_observed(self, instance_id: str, observed: Mapping[str, Any]) -> None: ...
     def machines(self, instance_id: str) -> tuple[Machine, ...]: ...
     def keep_machine(self, instance_id: str, machine: Machine) -> None: ...
+    def forget_machine(self, instance_id: str, name: str) -> None:
+        """One machine of the instance is not in use any more; its name stays known."""
+        ...
+
     def forget_machines(self, instance_id: str) -> None: ...
 
     def open(self, row: OperationRow) -> OperationRow:
@@ -470,6 +495,7 @@ class Doors:
     """SSH with the key of an instance (its id)."""
     zookeeper: ZooKeeper
     kafka: Kafka
+    probes: Probes
 
 
 @dataclass(frozen=True)
@@ -503,3 +529,5 @@ class Site:
     hosts: Hosts
     zookeeper: ZooKeeper
     kafka: Kafka
+    probes: Probes
+    findings: Findings = field(default_factory=Findings)

@@ -26,8 +26,8 @@ class CapacityPolicy(StrEnum):
     STOP_PRODUCTION = "stop-production"
 
 
-GENERATIONS = frozenset({"start_generation", "broker_generations"})
-"""Fields that count restarts; nobody asks for them by name."""
+GENERATIONS = frozenset({"start_generation", "broker_generations", "machine_generations"})
+"""Fields that count restarts and replacements; nobody asks for them by name."""
 
 
 class User(BaseModel):
@@ -78,6 +78,8 @@ class Wish(BaseModel):
     start_generation: int = 1
     broker_generations: tuple[tuple[int, int], ...] = ()
     """Brokers that were asked to start again on their own -> their generation."""
+    machine_generations: tuple[tuple[int, int], ...] = ()
+    """Brokers whose machine was replaced -> the generation of the machine they are to have."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,6 +118,10 @@ class Wish(BaseModel):
     def generation_of(self, broker: int) -> int:
         """The generation for which a broker is to be started; one below it has to restart."""
         return max(self.start_generation, dict(self.broker_generations).get(broker, 0))
+
+    def machine_of(self, broker: int) -> int:
+        """The generation of a broker's machine: 1 until it is replaced."""
+        return dict(self.machine_generations).get(broker, 1)
 
     @property
     def partition_limit(self) -> int:

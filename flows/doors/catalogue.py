@@ -13,6 +13,7 @@ from flows.instances.delete_instance import delete_instance
 from flows.instances.delete_operation_records import delete_operation_records
 from flows.instances.grow_storage import grow_storage
 from flows.instances.modify_instance import modify_instance
+from flows.instances.replace_broker import replace_broker
 from flows.instances.restart_instance import restart_instance
 from flows.procedures.operation import Operation
 from flows.procedures.service import ServiceOperation
@@ -28,6 +29,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     change_flavor,
     add_brokers,
     grow_storage,
+    replace_broker,
     restart_instance,
     delete_instance,
     clear_failed_creations,

@@ -82,12 +82,15 @@ def _keystore(site: Site, instance: Instance, broker: Broker, listener: Listener
         signer = authority(site, instance, kind)
         return _new_store(site, listener, issue(signer, request, site.clock.now(), LEAF_DAYS))
 
-    return read_store(_keep(site, _store_name(broker, listener), make))
+    return read_store(_keep(site, _store_name(instance, broker, listener), make))
 
 
-def _store_name(broker: Broker, listener: Listener) -> str:
-    # The address is part of the name: a machine that came back elsewhere gets a new certificate.
-    return f"store-{listener.name.lower()}-{broker.id}-{listener.advertised_host}"
+def _store_name(instance: Instance, broker: Broker, listener: Listener) -> str:
+    # Whoever finds the disk of a machine that was replaced shall not hold the keys of the new one.
+    generation = instance.wish.machine_of(broker.id)
+    place = f"{broker.id}-{listener.advertised_host}"
+    name = f"store-{listener.name.lower()}-{place}"
+    return name if generation == 1 else f"{name}-{generation}"
 
 
 def certificate_ends(secrets: Secrets, instance: Instance) -> dict[str, datetime]:
@@ -101,7 +104,7 @@ def certificate_ends(secrets: Secrets, instance: Instance) -> dict[str, datetime
     }
     for broker in instance.brokers:
         for listener in instance.listeners(broker):
-            text = secrets.get(instance.id, _store_name(broker, listener))
+            text = secrets.get(instance.id, _store_name(instance, broker, listener))
             if text:
                 ends[f"broker {broker.id} {listener.name}"] = read_store_end(text)
     return ends

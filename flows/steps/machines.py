@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flows.adapters.site import Site
-from flows.domain.instance import Instance, Machine, machine_name
+from flows.domain.instance import Broker, Instance, Machine, machine_name
 from flows.steps.observation import machine_order
 from flows.steps.ssh_key import authorized_key
 from flows.steps.step import step
@@ -21,6 +21,21 @@ def make_machines(site: Site, instance: Instance) -> Instance:
     orders = [machine_order(instance, broker, key, site.epoch) for broker in instance.brokers]
     for machine in site.provider.make(orders):
         site.records.keep_machine(instance.id, machine)
+    return with_machines(instance, site.records.machines(instance.id))
+
+
+@step("broker {broker.id}: make a new machine in the place of the old one")
+def replace_machine(site: Site, instance: Instance, broker: Broker) -> Instance:
+    """The broker has the machine that is wished, at the old address; the old machine is gone."""
+    order = machine_order(instance, broker, authorized_key(site), site.epoch)
+    recorded = site.records.machines(instance.id)
+    old = [each.name for each in recorded if each.broker == broker.id and each.name != order.name]
+    site.provider.remove(old)
+    (made,) = site.provider.make([order])
+    # The old record goes last: until then it tells the address.
+    site.records.keep_machine(instance.id, made)
+    for name in old:
+        site.records.forget_machine(instance.id, name)
     return with_machines(instance, site.records.machines(instance.id))
 
 
@@ -62,11 +77,14 @@ def remove_machines(site: Site, instance: Instance) -> None:
 
 
 def machine_names(site: Site, instance: Instance) -> list[str]:
-    """Names of all machines an instance may have: the recorded ones and those of its first places.
+    """Names of all machines an instance may have: the recorded ones and those that are wished.
 
     A process that was killed between making a machine and noting it leaves one that no record
     knows; its name can be told from the instance.
     """
     recorded = [machine.name for machine in site.records.machines(instance.id)]
-    first = [machine_name(instance.id, broker.id, 1) for broker in instance.brokers]
-    return list(dict.fromkeys([*recorded, *first]))
+    wished = [
+        machine_name(instance.id, broker.id, instance.wish.machine_of(broker.id))
+        for broker in instance.brokers
+    ]
+    return list(dict.fromkeys([*recorded, *wished]))

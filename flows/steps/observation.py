@@ -42,22 +42,27 @@ def observe(site: Site, row: InstanceRow) -> Instance:
         ),
         controller=cluster.controller if cluster else None,
         cluster=cluster,
-        settled_wish=settled_wish(site.records, row.id),
+        settled_wish=settled_wish(site.records, row),
         allowance=site.records.allowance(row.id),
         storage_growths=storage_growths(site.records, row.id),
     )
 
 
-def settled_wish(records: Records, instance_id: str) -> Wish | None:
-    """The wish that the last successful operation left behind; None before there was one."""
+def settled_wish(records: Records, row: InstanceRow) -> Wish | None:
+    """The wish that the last successful operation left behind; None before there was one.
+
+    An instance at rest is as it was wished, even if the end of its last change was not noted.
+    """
+    if row.status in (Status.RUNNING, Status.FAULTY):
+        return row.wish
     ended = [
         line.epoch
-        for line in records.history(instance_id)
+        for line in records.history(row.id)
         if line.held and line.status is OperationStatus.SUCCESSFUL
     ]
     if not ended:
         return None
-    first, *others = records.wishes(instance_id)
+    first, *others = records.wishes(row.id)
     reached = [each for each in others if (each.operation or 0) <= max(ended)]
     return (reached[-1] if reached else first).wish
 
@@ -130,10 +135,12 @@ def surroundings(provider: Provider, wish: Wish) -> Surroundings:
 def machine_order(
     instance: Instance, broker: Broker, authorized_key: str = "", epoch: int = 0
 ) -> MachineOrder:
-    """The machine that a broker needs; the first one of its place."""
+    """The machine that a broker needs; one that replaces another takes its address over."""
+    generation = instance.wish.machine_of(broker.id)
     return replace(
         _any_order(instance.wish),
-        name=machine_name(instance.id, broker.id, 1),
+        name=machine_name(instance.id, broker.id, generation),
+        address=broker.address if generation > 1 else None,
         host_name=host_name(instance.id, broker.id),
         zone=broker.zone,
         authorized_key=authorized_key,

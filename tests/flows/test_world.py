@@ -169,6 +169,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     ),
     "Records.set_observed": lambda s: s.world.records.set_observed("t0000001", {}),
     "Records.keep_machine": lambda s: s.world.records.keep_machine("t0000001", s.machine),
+    "Records.forget_machine": lambda s: s.world.records.forget_machine("t0000001", s.machine.name),
     "Records.forget_machines": lambda s: s.world.records.forget_machines("t0000001"),
     "Records.open": lambda s: s.world.records.open(s.row()),
     "Records.note": lambda s: s.world.records.note(s.row()),

@@ -172,8 +172,10 @@ class FakeProvider(Fake):
     @changes
     def _make_new(self, order: MachineOrder) -> Machine:
         _, broker, generation = order.name.rsplit("-", 2)
-        address = f"198.18.0.{self._next}"
-        self._next += 1
+        address = order.address or f"198.18.0.{self._next}"
+        self._next += int(order.address is None)
+        taken = {host.machine.address for host in self.hosts.values()}
+        assert address not in taken, f"{order.name}: {address} is taken"
         machine = Machine(
             order.name, int(broker), int(generation), address, order.zone, f"ssh-ed25519 {address}"
         )

@@ -115,6 +115,11 @@ class FakeRecords(Fake):
         self._machines.setdefault(instance_id, {})[machine.name] = machine
 
     @changes
+    def forget_machine(self, instance_id: str, name: str) -> None:
+        """One machine is not remembered."""
+        self._machines.get(instance_id, {}).pop(name, None)
+
+    @changes
     def forget_machines(self, instance_id: str) -> None:
         """No machine is remembered."""
         self._machines.pop(instance_id, None)

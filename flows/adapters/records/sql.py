@@ -159,11 +159,13 @@ class SqlRecords:
             if not known.rowcount:
                 connection.execute(insert(machines).values(values))
 
+    def forget_machine(self, instance_id: str, name: str) -> None:
+        """The machine is not in use any more; its name stays known."""
+        self._forget(machines.c.instance_id == instance_id, machines.c.name == name)
+
     def forget_machines(self, instance_id: str) -> None:
         """No machine of the instance is in use any more; their names stay known."""
-        used = and_(machines.c.instance_id == instance_id, machines.c.gone.is_(None))
-        with writing(self._engine) as connection:
-            connection.execute(update(machines).where(used).values(gone=self._clock.now()))
+        self._forget(machines.c.instance_id == instance_id)
 
     def open(self, row: OperationRow) -> OperationRow:
         """The operation holds its instance, with an epoch that is higher than all before.
@@ -240,6 +242,11 @@ class SqlRecords:
         """The audit begins at that moment; the database keeps what is younger than a day."""
         with writing(self._engine) as connection:
             return connection.execute(delete(traces).where(traces.c.time < before)).rowcount
+
+    def _forget(self, *which: ColumnElement[bool]) -> None:
+        used = and_(machines.c.gone.is_(None), *which)
+        with writing(self._engine) as connection:
+            connection.execute(update(machines).where(used).values(gone=self._clock.now()))
 
     def _instances(self, *conditions: ColumnElement[bool]) -> tuple[InstanceRow, ...]:
         query = _WITH_WISH.where(*conditions).order_by(instances.c.created.desc())
