@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.cluster import Partition
@@ -25,11 +25,10 @@ from flows.domain.reassignment import (
     lower_bound,
     propose,
 )
+from tests.domain.samples import OFTEN
 
 Case = tuple[Assignment, Goal]
 Loads = tuple[int, ...]
-PATIENT = settings(deadline=None)
-"""A machine that is busy with other things fails no test."""
 
 
 @st.composite
@@ -104,7 +103,7 @@ def loads_of(case: Case, proposal: Proposal) -> Loads:
     return tuple(has[broker] for broker in goal.brokers)
 
 
-@PATIENT
+@OFTEN
 @given(cases())
 def test_no_replica_is_lost_and_racks_come_first(case: Case) -> None:
     assignment, goal = case
@@ -117,7 +116,7 @@ def test_no_replica_is_lost_and_racks_come_first(case: Case) -> None:
         assert racks_allow(goal, replicas, count)
 
 
-@PATIENT
+@OFTEN
 @given(cases())
 def test_no_assignment_is_more_even_and_none_as_even_needs_fewer_copies(case: Case) -> None:
     assignment, goal = case
@@ -133,7 +132,7 @@ def test_no_assignment_is_more_even_and_none_as_even_needs_fewer_copies(case: Ca
     assert lower_bound(*case) <= optimum
 
 
-@PATIENT
+@OFTEN
 @given(cases(partitions=60, brokers=12, racks=("a",)))
 def test_without_racks_brokers_are_one_apart_and_copies_near_the_lower_bound(case: Case) -> None:
     assignment, goal = case
@@ -145,7 +144,7 @@ def test_without_racks_brokers_are_one_apart_and_copies_near_the_lower_bound(cas
     assert bound <= proposal.copies <= bound + max(2, bound * 0.05)
 
 
-@PATIENT
+@OFTEN
 @given(cases(partitions=60, brokers=12, racks=("a", "b", "c", "d")))
 def test_brokers_of_one_rack_are_one_apart(case: Case) -> None:
     assignment, goal = case
@@ -156,7 +155,7 @@ def test_brokers_of_one_rack_are_one_apart(case: Case) -> None:
     assert all(max(loads) - min(loads) <= 1 for loads in in_rack.values())
 
 
-@PATIENT
+@OFTEN
 @given(cases())
 def test_preferred_leaders_are_as_even_as_replicas_allow(case: Case) -> None:
     assignment, goal = case
@@ -172,7 +171,7 @@ def test_preferred_leaders_are_as_even_as_replicas_allow(case: Case) -> None:
     assert unevenness(led.values()) == min(map(unevenness, possible))
 
 
-@PATIENT
+@OFTEN
 @given(cases())
 def test_what_is_reached_once_stays(case: Case) -> None:
     assignment, goal = case
@@ -182,7 +181,7 @@ def test_what_is_reached_once_stays(case: Case) -> None:
         assert propose(after, goal) == Proposal()
 
 
-@PATIENT
+@OFTEN
 @given(cases())
 def test_settled_replicas_stay_where_they_may(case: Case) -> None:
     assignment, goal = case

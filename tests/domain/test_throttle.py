@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.cluster import ClusterState, Partition, Replica
@@ -30,6 +30,7 @@ from flows.domain.reassignment import (
     throttle_of,
     unfinished,
 )
+from tests.domain.samples import OFTEN
 
 MB = 1_000_000
 ORDERS = Move("orders", 0, (1, 2), (1, 3))
@@ -152,7 +153,7 @@ MOVES = st.lists(
 )
 
 
-@settings(deadline=None)
+@OFTEN
 @given(
     moves=MOVES,
     sizes=st.dictionaries(st.integers(0, 20).map(lambda n: ("orders", n)), st.integers(0, 99)),
