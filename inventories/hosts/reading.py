@@ -5,6 +5,7 @@ The value of a key that is not known is never shown: it may be a secret in the w
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ def _mapping(text: str) -> Mapping[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise _Unclear(f"line {line}: it is not YAML: {error.problem}") from None
+    except yaml.YAMLError:
+        raise _Unclear("it is not YAML: it holds characters that YAML does not know") from None
+    except _Unclear:
+        raise
+    except ValueError as error:  # such as a date that there is not
+        raise _Unclear(f"it is not YAML: {error}") from None
     if not isinstance(found, Mapping):
         raise _Unclear(f"a mapping with the keys {', '.join(_TOP)} is accepted")
     for key in _keys(found):
@@ -198,7 +205,16 @@ def _check_key_file(host: Host, source: str) -> None:
         text, mode = "", 0
     if "PRIVATE KEY-----" not in text:
         raise HostsRefused(f"{where}: it is no private key; one in OpenSSH's format is accepted")
-    if "ENCRYPTED" in text:
+    if _is_encrypted(text):
         raise HostsRefused(f"{where}: it has a passphrase; a key without one is accepted")
     if mode & 0o077:
         raise HostsRefused(f"{where}: others may read it; `chmod 600` makes it its owner's alone")
+
+
+def _is_encrypted(key: str) -> bool:
+    """Whether a passphrase is needed; OpenSSH's own format says it within (PROTOCOL.key)."""
+    if "OPENSSH" not in key:
+        return "ENCRYPTED" in key
+    body = "".join(line for line in key.splitlines() if line and not line.startswith("-----"))
+    magic, none = b"openssh-key-v1\0", b"\0\0\0\x04none"
+    return not base64.b64decode(body).startswith(magic + none)
