@@ -12,12 +12,12 @@ from flows.adapters.records.sql import SqlRecords
 from flows.adapters.stage import Stage
 from flows.domain.errors import EffectFailed
 from flows.domain.operations import Caller, OperationStatus
-from flows.doors.catalogue import AnyOperation
 from flows.doors.deployments import Deployment
 from flows.doors.form import form
 from flows.doors.wiring import open_records
 from flows.instances.create_instance import create_instance
 from flows.procedures.conduct import conduct
+from flows.procedures.operation import Operation
 from flows.settings import load_settings
 from tests.flows.worlds import Interlude
 from tests.world.world import World
@@ -25,7 +25,7 @@ from tests.world.world import World
 WAIT_SECONDS = 120
 WON = "the other one was refused, so this one may end"
 
-race: AnyOperation = replace(create_instance, name="race-to-create", title="Race to create")
+race: Operation[Any, Any] = replace(create_instance, name="race-to-create", title="Race to create")
 
 DEPLOYMENT = Deployment(
     flow=race.name,
