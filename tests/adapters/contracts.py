@@ -80,11 +80,17 @@ def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance
     kafka.create_topic(instance, NewTopic("moved", {0: brokers}, {"retention.ms": "70000"}))
     key = "leader.replication.throttled.replicas"
     rate = "leader.replication.throttled.rate"
-    kafka.configure(instance, {"topics/moved": {key: "0:1"}, "brokers/1": {rate: "1000000"}})
+    everybody = [f"brokers/{broker}" for broker in (*brokers, 77)]
+    kafka.configure(
+        instance, {"topics/moved": {key: "0:1"}, **dict.fromkeys(everybody, {rate: "1000000"})}
+    )
     state = zookeeper.state(instance)
     assert state.topic_configs["moved"] == {"retention.ms": "70000", key: "0:1"}
-    assert state.broker_configs["1"][rate] == "1000000"
-    kafka.configure(instance, {"topics/moved": {key: None}, "brokers/1": {rate: None}})
+    told = [state.broker_configs[entity.partition("/")[2]][rate] for entity in everybody]
+    assert set(told) == {"1000000"}, "also one that is down"
+    kafka.configure(
+        instance, {"topics/moved": {key: None}, **dict.fromkeys(everybody, {rate: None})}
+    )
     kafka.configure(instance, {})
     state = zookeeper.state(instance)
     assert state.topic_configs["moved"] == {"retention.ms": "70000"}

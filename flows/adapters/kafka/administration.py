@@ -48,8 +48,6 @@ _OPERATIONS = {
 }
 _NAMES = {operation: name for name, operation in _OPERATIONS.items()}
 
-_KINDS = {"topics": ConfigResource.Type.TOPIC, "brokers": ConfigResource.Type.BROKER}
-
 
 def describe_cluster(client: AdminClient, seconds: float) -> Cluster:
     """Brokers and partitions, once there is a controller.
@@ -128,22 +126,6 @@ def elect_preferred(client: AdminClient, partitions: Sequence[tuple[str, int]]) 
     for error in answers.values():
         if error is not None and error.code() != KafkaError.ELECTION_NOT_NEEDED:
             raise KafkaException(error)
-
-
-def configure(client: AdminClient, settings: Mapping[str, Mapping[str, str | None]]) -> None:
-    """Topics and brokers were told the values, at least one; None removes one."""
-    told = [_told(entity, values) for entity, values in settings.items()]
-    for future in client.incremental_alter_configs(told).values():
-        _result(future)
-
-
-def _told(entity: str, values: Mapping[str, str | None]) -> ConfigResource:
-    kind, _, name = entity.partition("/")
-    told = ConfigResource(_KINDS[kind], name)
-    for key, value in values.items():
-        what = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
-        told.add_incremental_config(ConfigEntry(key, value or "", incremental_operation=what))
-    return told
 
 
 def alter_broker(client: AdminClient, broker: int, values: Mapping[str, str]) -> None:

@@ -221,18 +221,11 @@ class ConfluentKafka:
     ) -> None:
         """Topics and brokers (`topics/orders`, `brokers/1`) hold these values; None removes one.
 
-        What they held besides stays. Kafka applies them within a second of its acknowledgement.
+        What they held besides stays. Written to ZooKeeper on every version, where a request to the
+        brokers would be kept as well: so a broker that is down can be told before it starts.
         """
-        if not settings:
-            return
-        if instance.wish.release.broker_configs is Through.ZOOKEEPER:
+        if settings:
             self._zookeeper.configure(instance, settings)
-            return
-        self._ask(
-            instance,
-            "configuring topics and brokers",
-            lambda client: administration.configure(client, settings),
-        )
 
     def reassign(self, instance: Instance, lists: Lists) -> None:
         """The partitions begin to move to these replicas, the first one preferred as leader.
