@@ -81,16 +81,14 @@ def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance
     key = "leader.replication.throttled.replicas"
     rate = "leader.replication.throttled.rate"
     everybody = [f"brokers/{broker}" for broker in (*brokers, 77)]
-    kafka.configure(
-        instance, {"topics/moved": {key: "0:1"}, **dict.fromkeys(everybody, {rate: "1000000"})}
-    )
+    rates = {entity: {rate: "1000000"} for entity in everybody}
+    kafka.configure(instance, {"topics/moved": {key: "0:1"}, **rates})
     state = zookeeper.state(instance)
     assert state.topic_configs["moved"] == {"retention.ms": "70000", key: "0:1"}
     told = [state.broker_configs[entity.partition("/")[2]][rate] for entity in everybody]
     assert set(told) == {"1000000"}, "also one that is down"
-    kafka.configure(
-        instance, {"topics/moved": {key: None}, **dict.fromkeys(everybody, {rate: None})}
-    )
+    no_rates = {entity: {rate: None} for entity in everybody}
+    kafka.configure(instance, {"topics/moved": {key: None}, **no_rates})
     kafka.configure(instance, {})
     state = zookeeper.state(instance)
     assert state.topic_configs["moved"] == {"retention.ms": "70000"}
