@@ -55,7 +55,13 @@ def disk(doors: Doors, name: str, selection: Selection) -> DiskView:
     replicas = doors.kafka.replicas(instance)
     taken = bytes_on_brokers(replicas)
     brokers = [broker.id for broker in instance.brokers]
-    topics, more = largest_topics(replicas, _all_disks(seen.disks, brokers), selection)
+    disk_bytes = _all_disks(seen.disks, brokers)
+    if selection.above_percent and not disk_bytes:
+        raise EffectFailed(
+            f"instance {row.wish.name}: above_percent needs the size of every data disk, and not "
+            "all brokers were seen at the last sweep; above and top need none"
+        )
+    topics, more = largest_topics(replicas, disk_bytes, selection)
     return DiskView(
         instance=row.wish.name,
         observed=seen.at.isoformat() if seen.at else None,

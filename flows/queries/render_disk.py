@@ -18,7 +18,7 @@ def disk_page(view: DiskView) -> RenderableType:
         silent = ", ".join(str(number) for number in view["silent_brokers"])
         parts.append(Text(f"broker {silent}: silent, so its replicas are not counted", "yellow"))
     parts.append(Text())
-    parts.append(_topics(view["topics"]) if view["topics"] else Text("No topic is that large."))
+    parts.append(_topics(view["topics"]) if view["topics"] else Text("No topic was selected."))
     if view["more"]:
         parts.append(Text(f"and {view['more']} more topics (--top shows more)"))
     return Group(*parts)

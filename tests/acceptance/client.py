@@ -6,9 +6,11 @@ Answers with JSON: for each thing that was tried `ok`, or the name of the error.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -86,6 +88,49 @@ def log_in(settings: Settings) -> str:
     return "ok"
 
 
+def log_in_everywhere(settings: Settings, mechanisms: Sequence[str]) -> dict[str, str]:
+    """`ok`, `refused` or what else was told, for each broker and mechanism."""
+    return {
+        f"{server} {mechanism}": _first_word(
+            {**settings, "bootstrap.servers": server, "sasl.mechanism": mechanism}
+        )
+        for server in settings["bootstrap.servers"].split(",")
+        for mechanism in mechanisms
+    }
+
+
+def go_on(settings: Settings, seconds: float) -> str:
+    """What became of one connection that asks something five times a second: `ok`, or the end."""
+    told: list[KafkaError] = []
+    connection: dict[str, Any] = {**settings, "error_cb": told.append}
+    admin = AdminClient(connection)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(KafkaException):
+            admin.list_topics(timeout=2)
+        admin.poll(0.2)
+        if any(error.code() == KafkaError._AUTHENTICATION for error in told):
+            return "refused"
+    return "ok"
+
+
+def _first_word(settings: Settings) -> str:
+    told: list[KafkaError] = []
+    connection: dict[str, Any] = {**settings, "error_cb": told.append}
+    admin = AdminClient(connection)
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        try:
+            admin.list_topics(timeout=0.5)
+        except KafkaException:
+            admin.poll(0)
+        else:
+            return "ok"
+        if any(error.code() == KafkaError._AUTHENTICATION for error in told):
+            return "refused"
+    return "; ".join(str(error) for error in told)
+
+
 def create_topic(settings: Settings, topic: str) -> str:
     """A topic with three partitions and three replicas."""
     admin = AdminClient(dict(settings))
@@ -112,7 +157,11 @@ def try_everything(settings: Settings, others_topic: str) -> dict[str, str]:
         "alice", ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), b"Stolen-It-1"
     )
     emptied = TopicPartition(others_topic, 0, 1)
+    older_broker = ConfigResource(ConfigResource.Type.BROKER, "1", {"log.cleaner.threads": "2"})
+    older_topic = ConfigResource(ConfigResource.Type.TOPIC, others_topic, {"retention.ms": "1000"})
     tries: dict[str, Callable[[], Any]] = {
+        "replace a broker's settings": lambda: admin.alter_configs([older_broker])[older_broker],
+        "replace a topic's settings": lambda: admin.alter_configs([older_topic])[older_topic],
         "alter a broker": lambda: admin.incremental_alter_configs([broker])[broker],
         "create an ACL": lambda: admin.create_acls([acl])[acl],
         "change a user": lambda: admin.alter_user_scram_credentials([scram])["alice"],
@@ -122,6 +171,31 @@ def try_everything(settings: Settings, others_topic: str) -> dict[str, str]:
     }
     found = {name: _outcome(attempt) for name, attempt in tries.items()}
     return {**found, "read offsets": _sight_of(admin, "__consumer_offsets")}
+
+
+def knock(settings: Settings, connections: int) -> int:
+    """How many connections that say nothing are still open 2 s after they were made."""
+    host, _, port = settings["bootstrap.servers"].partition(",")[0].rpartition(":")
+    made = [found for _ in range(connections) if (found := _connected(host, int(port)))]
+    deadline = time.monotonic() + 2
+    return sum(_stays(each, deadline) for each in made)
+
+
+def _connected(host: str, port: int) -> socket.socket | None:
+    try:
+        return socket.create_connection((host, port), timeout=2)
+    except OSError:
+        return None
+
+
+def _stays(connection: socket.socket, deadline: float) -> bool:
+    connection.settimeout(max(deadline - time.monotonic(), 0.01))
+    try:
+        return bool(connection.recv(1))
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
 
 
 def _sight_of(admin: AdminClient, topic: str) -> str:
@@ -145,6 +219,9 @@ VERBS: dict[str, Callable[..., Any]] = {
     "produce_and_consume": produce_and_consume,
     "read_all": read_all,
     "log_in": log_in,
+    "log_in_everywhere": log_in_everywhere,
+    "go_on": go_on,
+    "knock": knock,
     "create_topic": create_topic,
     "try_everything": try_everything,
 }

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,28 +18,30 @@ from flows.domain.instance import Instance
 from tests.acceptance.plane import Plane, wait_until
 
 PASSWORD = "Sturdy-Words-42"
+NAMES_FROM_A_FILE = "-Djdk.net.hosts.file=/etc/hosts"
+"""Java asks for the name of each address that it logs in to, 5 s each where no name server answers,
+as in a client's namespace here; the bundle's README tells users the same."""
 CLIENT = Path(__file__).parent / "client.py"
 
 
 @dataclass(frozen=True)
-class Demo:
-    """The secured instance `demo`, its bundle, and what was seen when its creation was killed."""
+class Secured:
+    """An instance with SASL_SSL, whose first user is alice, and its bundle."""
 
     plane: Plane
     directory: Path
-    interrupted: list[dict[str, Any]] = field(default_factory=list)
-    machines_before: tuple[str, ...] = ()
+    name: str
 
     @cached_property
     def instance(self) -> Instance:
         """As the control plane knows it."""
-        return self.plane.instance("demo")
+        return self.plane.instance(self.name)
 
     @cached_property
     def bundle(self) -> Path:
         """The client bundle, with the password where its README says."""
         target = self.directory / "bundle"
-        self.plane.succeeds("bundle", "demo", "-o", str(target))
+        self.plane.succeeds("bundle", self.name, "-o", str(target))
         for properties in target.rglob("*.properties"):
             properties.write_text(properties.read_text().replace("CHANGE-ME", PASSWORD))
         return target
@@ -46,13 +49,21 @@ class Demo:
     def settings(self, user: str = "alice", password: str = PASSWORD) -> dict[str, str]:
         """A librdkafka client's connection."""
         return {
-            "bootstrap.servers": str(self.plane.json("show", "demo")["bootstrap"]["private"]),
+            "bootstrap.servers": str(self.plane.json("show", self.name)["bootstrap"]["private"]),
             "security.protocol": "SASL_SSL",
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": user,
             "sasl.password": password,
             "ssl.ca.location": str(self.bundle / "phy_ca.crt"),
         }
+
+
+@dataclass(frozen=True)
+class Demo(Secured):
+    """The secured instance `demo`, and what was seen when its creation was killed."""
+
+    interrupted: list[dict[str, Any]] = field(default_factory=list)
+    machines_before: tuple[str, ...] = ()
 
 
 def create_while_killed(plane: Plane, directory: Path) -> Demo:
@@ -77,7 +88,7 @@ def create_while_killed(plane: Plane, directory: Path) -> Demo:
     assert first.returncode == 1
     interrupted = plane.json("history", "demo")
     plane.succeeds(*wish)
-    return Demo(plane, directory, interrupted, before)
+    return Demo(plane, directory, "demo", interrupted, before)
 
 
 def _engine_in_a_play(plane: Plane) -> int | None:
@@ -137,6 +148,33 @@ class Watch:
         self.seen.update((_read(pid, "cmdline"), _read(pid, "environ")))
 
 
+def unpack_jars(secured: Secured, target: Path) -> Path:
+    """Where the jars of the instance's own release were unpacked."""
+    distribution = secured.instance.wish.release.distribution
+    with tarfile.open(secured.plane.doors.distributions.tarball(distribution)) as archive:
+        archive.extractall(target, filter="data")
+    return target / "libs"
+
+
+def java(secured: Secured, namespace: str, libs: Path, *command: str, text: str = "") -> str:
+    """What one of Kafka's tools, run in the directory of the bundle, wrote on standard output."""
+    done = in_namespace(
+        namespace,
+        "java",
+        NAMES_FROM_A_FILE,
+        "-Xmx128m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{libs}/*",
+        *command,
+        input=text,
+        cwd=secured.bundle,
+        limit=150,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """A command, run in a network namespace of the lab."""
     return subprocess.run(
@@ -149,8 +187,10 @@ def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.Co
     )
 
 
-def client(namespace: str, **wish: Any) -> Any:
-    """What the client program in that namespace answers to the wish."""
-    done = in_namespace(namespace, sys.executable, str(CLIENT), input=json.dumps(wish))
+def client(namespace: str, limit: float = 60, **wish: Any) -> Any:
+    """What the client program in that namespace answers to the wish within `limit` seconds."""
+    done = in_namespace(
+        namespace, sys.executable, str(CLIENT), input=json.dumps(wish), limit=limit
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
