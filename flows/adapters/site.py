@@ -27,9 +27,9 @@ from flows.domain.firewall import Hold
 from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
+from flows.domain.probing import ProbeEnd, Sight
 from flows.domain.quotas import Allowance
 from flows.domain.reassignment import PartitionName
-from flows.domain.probing import ProbeEnd, Sight
 from flows.domain.wish import Wish
 
 

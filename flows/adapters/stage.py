@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -22,6 +23,17 @@ class Stage(Protocol):
     def say(self, line: str) -> None:
         """One line of the log."""
         ...
+
+
+@dataclass
+class Findings:
+    """What an operation found out while it ran: kept in history and report in every outcome.
+
+    `data` is for the history, `sections` are Markdown for the report.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
+    sections: list[str] = field(default_factory=list)
 
 
 class PlainStage:

@@ -29,6 +29,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     from flows.adapters.distributions import CachedDistributions  # noqa: PLC0415
     from flows.adapters.hosts import SshHosts  # noqa: PLC0415
     from flows.adapters.kafka import ConfluentKafka  # noqa: PLC0415
+    from flows.adapters.probe import ProcessProbes  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.secrets.kept import SSH_KEY  # noqa: PLC0415
     from flows.adapters.zookeeper import KazooZooKeeper  # noqa: PLC0415
@@ -53,6 +54,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
         hosts=cache(lambda instance_id: SshHosts(instance_id, ssh_key(instance_id))),
         zookeeper=zookeeper,
         kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance), zookeeper),
+        probes=ProcessProbes(lambda instance: kafka_credentials(secrets, instance)),
     )
 
 

@@ -166,7 +166,7 @@ def _carry_out(operation: Operation[R, P], held: Held[R]) -> Outcome:
         raise
     except ServiceError as failure:
         _leave(operation, held, failure)
-        _end(operation, held, End(OperationStatus.FAILED, str(failure)))
+        _end(operation, held, End(OperationStatus.FAILED, str(failure), held.site.findings.data))
         raise
     return _succeeded(operation, held, plan)
 
@@ -213,7 +213,7 @@ def _succeeded(operation: Operation[R, P], held: Held[R], plan: P) -> Outcome:
         _set_status(held, operation.statuses.after)
     words = "nothing to do" if plan.empty else "done"
     sentence = f"{operation.title} {row.wish.name}: {words}"
-    result = _result(row, plan)
+    result = {**_result(row, plan), **held.site.findings.data}
     _end(operation, held, End(OperationStatus.SUCCESSFUL, sentence, result))
     _discard_all(held)
     return Outcome(sentence, not plan.empty, result)
@@ -261,8 +261,9 @@ def _end(operation: Operation[R, P], held: Held[R], end: End) -> None:
 
 
 def _report(operation: Operation[R, P], held: Held[R], end: End) -> None:
-    stage = held.site.stage
-    stage.publish("report", report_page(operation.title, end.status, end.sentence, stage))
+    stage, sections = held.site.stage, held.site.findings.sections
+    page = report_page(operation.title, end.status, end.sentence, stage, sections)
+    stage.publish("report", page)
 
 
 def _approval(operation: Operation[R, P], request: R) -> Approval:

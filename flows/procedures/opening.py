@@ -23,4 +23,5 @@ def open_site(doors: Doors, row: InstanceRow, epoch: int, caller: Caller, stage:
         hosts=doors.hosts(row.id),
         zookeeper=doors.zookeeper,
         kafka=doors.kafka,
+        probes=doors.probes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -49,9 +49,11 @@ class TimedStage:
         self._stage.say(line)
 
 
-def report_page(title: str, status: str, sentence: str, stage: Stage) -> str:
-    """The report as Markdown: the outcome first, then the steps with their seconds."""
+def report_page(
+    title: str, status: str, sentence: str, stage: Stage, sections: Iterable[str] = ()
+) -> str:
+    """The report as Markdown: the outcome, what was found out, the steps with their seconds."""
     steps = stage.steps if isinstance(stage, TimedStage) else []
     rows = [f"| {each.title} | {each.seconds:.1f} | {each.result} |" for each in steps]
     table = ["| step | seconds | result |", "|---|---:|---|", *rows, ""] if rows else []
-    return "\n".join([f"# {title}: {status}", "", sentence, "", *table])
+    return "\n".join([f"# {title}: {status}", "", sentence, "", *sections, *table])

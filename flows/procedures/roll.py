@@ -6,7 +6,7 @@ first when the roll is run again: it is the one that does not serve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from flows.domain.instance import Broker, Instance
 from flows.domain.rolling import RollPlan, next_broker
@@ -22,6 +22,7 @@ from flows.steps.one_broker import (
     take_leaders_back,
     warm,
 )
+from flows.steps.probing import probing
 from flows.steps.readiness import (
     all_in_sync,
     all_lead,
@@ -46,13 +47,19 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
     One broker at a time is away. Whatever goes wrong stops the roll before the next one.
     """
     let_clients_in(site, plan.instance)
-    for instance, broker in next_brokers(site, plan):
-        wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
-        leave(site, instance, broker)
-        stop_broker(site, instance, broker)
-        change(site, instance, broker)
-        bring_back(site, instance, broker)
-    settle(site, plan.instance)
+    left = set(plan.due)
+    with probing(site, plan.instance) as probe:
+        for instance, broker in next_brokers(site, left):
+            wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
+            with probe.measuring(broker):
+                leave(site, instance, broker)
+                stop_broker(site, instance, broker)
+                change(site, instance, broker)
+                bring_back(site, instance, broker)
+                wait_for(site, probe.calm())
+            left.remove(broker.id)
+            probe.check_budget(plan.stall_budget, left)
+        settle(site, plan.instance)
 
 
 def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
@@ -87,12 +94,10 @@ def restart_at_once(site: Site, plan: RollPlan) -> None:
     settle(site, instance)
 
 
-def next_brokers(site: Site, plan: RollPlan) -> Iterator[tuple[Instance, Broker]]:
-    """The due brokers, each with the instance as it is just then: the order is asked anew."""
-    left = set(plan.due)
+def next_brokers(site: Site, left: Collection[int]) -> Iterator[tuple[Instance, Broker]]:
+    """Who is next of those that are left, each with the instance as it is just then."""
     while left:
         instance = observe_by_id(site)
         broker = next_broker(instance, left)
         assert broker is not None
         yield instance, broker
-        left.remove(broker.id)

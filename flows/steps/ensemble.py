@@ -34,6 +34,19 @@ def write_permissions_and_users(site: Site, instance: Instance) -> None:
     site.zookeeper.write(instance, (*permission_nodes(instance), *user_parents(), *scrams, *probe))
 
 
+@step("make a new password for the probe")
+def renew_probe_password(site: Site, instance: Instance) -> None:
+    """The probe logs in with a password that nobody had before; where there are users at all."""
+    if not instance.wish.users:
+        return
+    password = site.clock.password(24)
+    scram = scram_value(password, site.clock.token(SALT_CHARACTERS).encode())
+    site.secrets.put(site.instance_id, PROBE_PASSWORD, password)
+    site.secrets.put(site.instance_id, f"scram-{PROBE_USER}", scram)
+    site.zookeeper.write(instance, (*user_parents(), user_node(PROBE_USER, scram)))
+    site.zookeeper.announce(instance, f"users/{PROBE_USER}")
+
+
 def _probe_scram(site: Site) -> str:
     probe = site.secrets.keep(site.instance_id, PROBE_PASSWORD, lambda: site.clock.password(24))
 

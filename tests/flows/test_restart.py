@@ -11,7 +11,6 @@ import pytest
 from flows.domain.cluster import NewTopic
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status, UnitState
-from flows.domain.operations import OperationStatus
 from flows.instances.restart_instance import restart_instance
 from tests.flows.worlds import created, refused, the_row
 from tests.world.effects import Killed, Trouble
@@ -94,8 +93,7 @@ def test_a_restart_is_finished_by_the_next_request(way: str, at: int, trouble: T
         world.ask(restart_instance, WAYS[way])
     world.effects.heal()
 
-    last = world.records.history("demo")[0]
-    if (last.operation, last.status) != ("restart-instance", OperationStatus.SUCCESSFUL):
+    if the_row(world).status is not Status.RUNNING or starts(world) != starts(whole):
         world.ask(restart_instance, WAYS[way], who="grace")
     assert_settled(world)
     assert starts(world) == starts(whole)
@@ -156,3 +154,39 @@ def test_nothing_is_stopped_while_another_is_down_for_good() -> None:
 ])  # fmt: skip
 def test_what_is_refused(wish: Mapping[str, Any], said: str) -> None:
     assert refused(created(), restart_instance, {**AGAIN, **wish}) == said
+
+
+def test_a_stall_beyond_its_budget_pauses_the_roll_after_its_broker() -> None:
+    world = created()
+    world.probes.gaps = [6.2]
+    with pytest.raises(EffectFailed) as caught:
+        world.ask(restart_instance, AGAIN)
+    assert str(caught.value) == (
+        "the roll pauses after broker 2: clients waited 6.2 s for an acknowledgement, more than "
+        "the stall budget of 5 s; left are brokers 1, 3; ask for the same again to go on"
+    )
+    assert starts(world) == [1, 2, 1]
+    assert the_row(world).status is Status.CHANGE_FAILED
+    world.ask(restart_instance, AGAIN)
+    assert starts(world) == [2, 2, 2]
+    assert_settled(world)
+
+
+def test_a_larger_budget_lets_the_roll_go_on() -> None:
+    world = created()
+    world.probes.gaps = [6.2]
+    world.ask(restart_instance, {**AGAIN, "stall_budget": 10})
+    assert starts(world) == [2, 2, 2]
+
+
+def test_what_clients_felt_is_in_history_and_report() -> None:
+    world = created()
+    world.probes.gaps = [0.7]
+    world.ask(restart_instance, AGAIN)
+    felt = world.records.history("demo")[0].result["probe"]
+    assert list(felt["brokers"]) == ["2", "3", "1"]
+    assert felt["brokers"]["2"]["write_gap"] == 0.7
+    assert (felt["lost"], felt["duplicated"], felt["errors"]) == (0, 0, [])
+    assert [gap[3] for gap in felt["gaps"]] == [0.7]
+    assert "## What clients felt" in world.stage.pages["report"]
+    assert world.probes.running == 0

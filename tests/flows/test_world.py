@@ -59,6 +59,8 @@ READS = {
         "replicas",
         "permissions",
     },
+    "Probe": {"seen", "finish"},
+    "Probes": set(),
     "Secrets": {"get", "resolve"},
     "Records": {
         "find",
@@ -118,6 +120,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Provider.grow_disk": lambda s: s.world.provider.grow_disk(s.machine.name, 200),
     "Provider.remove": lambda s: s.world.provider.remove([s.machine.name]),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
+    "Probes.start": lambda s: s.world.probes.start(s.instance),
     "Hosts.stop_kafka": lambda s: s.world.hosts.stop_kafka(s.machine, 9),
     "Hosts.start_kafka": lambda s: s.world.hosts.start_kafka(s.machine, 9, 2),
     "Hosts.hold": lambda s: s.world.hosts.hold(s.machine, 9, Hold("table", (9092,), 60)),

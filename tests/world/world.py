@@ -19,6 +19,7 @@ from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
 from tests.world.machines import FakeAnsible, FakeHosts, FakeProvider
+from tests.world.probe import FakeProbes
 from tests.world.records import FakeRecords
 from tests.world.secrets import FakeSecrets
 
@@ -65,6 +66,7 @@ class World:
         self.ansible = FakeAnsible(self.effects, self.provider)
         self.zookeeper = FakeZooKeeper(self.effects, self.provider)
         self.kafka = FakeKafka(self.effects, self.zookeeper)
+        self.probes = FakeProbes(self.effects, self.clock)
         self.stage = PlainStage()
         self._runs = 0
 
@@ -82,6 +84,7 @@ class World:
             hosts=lambda instance_id: self.hosts,
             zookeeper=self.zookeeper,
             kafka=self.kafka,
+            probes=self.probes,
         )
 
     def _provider_named(self, name: str) -> FakeProvider:

@@ -1,0 +1,102 @@
+"""The probe's process as seen by who started it: it dies with its engine, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flows.adapters.kafka.connection import Credentials, client_settings
+from flows.domain.cluster import PROBE_TOPIC
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Instance
+from flows.domain.probing import Gap, Kind, ProbeEnd, Sight
+
+START_SECONDS = 60.0
+END_SECONDS = 45.0
+_INHERITED = ("PATH", "HOME", "LC_ALL", "LANG", "PYTHONPATH")
+
+
+class ProcessProbes:
+    """Implements `Probes`: each probe is a process of its own, so its clock is nobody else's."""
+
+    def __init__(self, credentials: Callable[[Instance], Credentials]) -> None:
+        self._credentials = credentials
+
+    def start(self, instance: Instance) -> ProcessProbe:
+        """A probe that writes to, and reads from, every partition of the probe's topic."""
+        settings = client_settings(instance, self._credentials(instance))
+        probe = ProcessProbe(instance.name, {"settings": dict(settings), "topic": PROBE_TOPIC})
+        probe.wait_until_ready()
+        return probe
+
+
+class ProcessProbe:
+    """Implements `Probe`."""
+
+    def __init__(self, name: str, order: dict[str, Any]) -> None:
+        """The process runs; its secrets went to its standard input."""
+        self._name = name
+        self._told: dict[str, Any] = {}
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", sys.executable, "-P", "-m",
+             "flows.adapters.probe.program"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def wait_until_ready(self) -> None:
+        """Every partition has acknowledged something; EffectFailed when one does not in time."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._told.get("ready"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._listener.join(timeout=5)
+                reason = self._told.get("error") or f"no acknowledgement in {START_SECONDS:.0f} s"
+                raise EffectFailed(f"the probe of {self._name} could not begin: {reason}")
+            time.sleep(0.05)
+
+    def seen(self) -> Sight:
+        """What it told last, at most half a second ago; EffectFailed when it is silent."""
+        told = self._told
+        if self._process.poll() is not None or time.monotonic() - told["at"] > 10:
+            raise EffectFailed(f"the probe of {self._name} tells nothing any more")
+        silent = {int(number): seconds for number, seconds in told["silent"].items()}
+        return Sight(told["at"], _gaps(told["gaps"]), silent)
+
+    def finish(self) -> ProbeEnd:
+        """It has ended and told its sums; EffectFailed when it did not."""
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process.wait(timeout=END_SECONDS)
+        except (OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+        self._listener.join(timeout=5)
+        end = self._told.get("end")
+        if end is None:
+            raise EffectFailed(f"the probe of {self._name} ended without a word")
+        gaps = _gaps(end.pop("gaps"))
+        return ProbeEnd(**{**end, "errors": tuple(end["errors"]), "gaps": gaps})
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._told = json.loads(line)
+
+
+def _gaps(told: Iterable[list[Any]]) -> tuple[Gap, ...]:
+    return tuple(Gap(Kind(kind), partition, began, ended) for kind, partition, began, ended in told)

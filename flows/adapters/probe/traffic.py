@@ -1,0 +1,146 @@
+"""The probe's two clients: one writes to every partition all the time, one reads it all back.
+
+Nothing is judged here: every gap between two acknowledgements, or two messages read, of one
+partition is kept as it was seen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+SHORTEST_GAP_SECONDS = 0.1
+MOST_GAPS = 5_000
+"""The longest ones are kept when there are more."""
+PERIOD_SECONDS, MOST_PER_SECOND = 0.05, 300
+
+_PRODUCER: Mapping[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "linger.ms": 5,
+    "message.timeout.ms": 120_000,
+}
+# The library insists on a group; nothing is ever committed for it.
+_CONSUMER: Mapping[str, Any] = {
+    "group.id": "__fleet_probe",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "fetch.wait.max.ms": 50,
+    "fetch.error.backoff.ms": 20,
+}
+
+
+@dataclass
+class Gaps:
+    """When each partition was last heard of, and how long it was silent before."""
+
+    kind: str
+    last: dict[int, float] = field(default_factory=dict)
+    found: list[tuple[str, int, float, float]] = field(default_factory=list)
+
+    def heard(self, partition: int) -> None:
+        """Something of the partition came just now."""
+        now, before = time.monotonic(), self.last.get(partition)
+        self.last[partition] = now
+        if before is not None and now - before >= SHORTEST_GAP_SECONDS:
+            self.found.append((self.kind, partition, before, now))
+            if len(self.found) > 2 * MOST_GAPS:
+                self.found = sorted(self.found, key=lambda gap: gap[2] - gap[3])[:MOST_GAPS]
+
+
+class Writer:
+    """Sends numbered messages to all partitions in turn, idempotent and with acks=all."""
+
+    def __init__(self, settings: Mapping[str, Any], topic: str, heard: Mapping[str, Any]) -> None:
+        self.gaps = Gaps("write")
+        self.sent = 0
+        self.acknowledged: set[tuple[int, int]] = set()
+        self.errors: list[str] = []
+        self.token = token_hex(8)
+        self._topic = topic
+        self._next: Counter[int] = Counter()
+        self._producer = Producer({**settings, **_PRODUCER, **heard})
+
+    def partitions(self, limit: float) -> list[int]:
+        """The topic's partitions."""
+        found = self._producer.list_topics(self._topic, timeout=limit).topics[self._topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return sorted(found.partitions)
+
+    def write(self, partition: int) -> None:
+        """One message; when the client cannot take it now, the same number is tried later."""
+        number = self._next[partition]
+        value = f"{self.token} {partition} {number}"
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                self.errors.append(error.name())
+                return
+            self.acknowledged.add((partition, number))
+            self.gaps.heard(partition)
+
+        try:
+            self._producer.produce(self._topic, value, partition=partition, on_delivery=delivered)
+        except (BufferError, KafkaException):
+            # As a broker that has just started would have it: the topic is not known.
+            return
+        self._next[partition] += 1
+        self.sent += 1
+
+    def listen(self, seconds: float) -> None:
+        """Acknowledgements are taken for so long."""
+        self._producer.poll(seconds)
+
+    def flush(self, seconds: float) -> None:
+        """What is under way has arrived; what has not counts as failed."""
+        left = self._producer.flush(seconds)
+        self.errors.extend(["_TIMED_OUT"] * left)
+
+
+class Reader(threading.Thread):
+    """Reads all partitions from their ends on, in a thread of its own."""
+
+    def __init__(self, settings: Mapping[str, Any], heard: Mapping[str, Any], token: str) -> None:
+        super().__init__(daemon=True)
+        self.gaps = Gaps("read")
+        self.seen: Counter[tuple[int, int]] = Counter()
+        self._token = token
+        self._over = threading.Event()
+        self._consumer = Consumer({**settings, **_CONSUMER, **heard})
+
+    def begin(self, topic: str, partitions: list[int], limit: float) -> None:
+        """What is written from now on will be read."""
+        places = [TopicPartition(topic, number) for number in partitions]
+        for place in places:
+            _, place.offset = self._consumer.get_watermark_offsets(place, timeout=limit)
+        self._consumer.assign(places)
+        self.start()
+
+    def run(self) -> None:
+        """Reads until the end."""
+        while not self._over.is_set():
+            message = self._consumer.poll(0.1)
+            if message is not None and message.error() is None:
+                self._take(message)
+
+    def stop(self) -> None:
+        """Reads no more."""
+        self._over.set()
+        self.join(timeout=5)
+        self._consumer.close()
+
+    def _take(self, message: Message) -> None:
+        token, _, rest = (message.value() or b"").decode(errors="replace").partition(" ")
+        # Others write here too: proofs, and requests that only warm a broker.
+        if token == self._token:
+            partition, _, number = rest.partition(" ")
+            self.seen[int(partition), int(number)] += 1
+            self.gaps.heard(int(partition))
