@@ -222,3 +222,30 @@ def test_each_refusal_has_its_sentence(
     operation: ServiceOperation[Any, Any], wish: Wish, sentence: str
 ) -> None:
     assert turned_down(World(), operation, wish).startswith(sentence)
+
+
+def three_failed() -> World:
+    world = World()
+    for name in ("one-failed", "two-failed", "three-failed"):
+        fail_to_create(world, name)
+    world.effects.log.clear()
+    return world
+
+
+def effects_of_clearing() -> int:
+    world = three_failed()
+    world.serve(clear_failed_creations, {"all": True})
+    return len(world.effects.log)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("at", range(effects_of_clearing()))
+def test_clearing_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
+    world = three_failed()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    with pytest.raises((EffectFailed, Killed)):
+        world.serve(clear_failed_creations, {"all": True})
+    world.effects.heal()
+    world.serve(clear_failed_creations, {"all": True}, who="grace")
+    assert failed_creations(world.records) == ()
+    assert not world.serve(clear_failed_creations, {"all": True}).changed
