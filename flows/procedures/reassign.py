@@ -81,8 +81,8 @@ def _move(site: Site, instance: Instance, moves: Moves, pace: Pace) -> None:
 def _give_up(site: Site, instance: Instance, moves: Moves) -> None:
     # The first failure is the one to tell; what cannot be tidied up now the next run tidies up.
     try:
-        cancel_moves(site, instance, moves)
-        wait_for(site, nothing_moves(instance))
+        if cancel_moves(site, instance, moves):
+            wait_for(site, nothing_moves(instance))
     except Superseded:
         raise
     except ServiceError as failure:

@@ -79,12 +79,16 @@ def lead_as_wished(site: Site, instance: Instance, moves: Moves) -> None:
 
 
 @step("cancel what still moves of {moves}")
-def cancel_moves(site: Site, instance: Instance, moves: Moves) -> None:
-    """Kafka goes back to the old replicas, where its version can; else the moves go on."""
+def cancel_moves(site: Site, instance: Instance, moves: Moves) -> bool:
+    """Kafka was told to keep the old replicas; False where its version cannot, and moves go on."""
     moving = frozenset(site.zookeeper.state(instance).reassigning)
     due = [move for move in moves.all if f"{move.topic}-{move.number}" in moving]
-    if due and instance.wish.release.reassignments is Through.BROKERS:
-        site.kafka.reassign(instance, dict.fromkeys(move.partition for move in due))
+    release = instance.wish.release
+    if due and release.reassignments is Through.ZOOKEEPER:
+        site.stage.say(f"Kafka {release.release} cannot cancel {len(due)} moves; they go on")
+        return False
+    site.kafka.reassign(instance, dict.fromkeys(move.partition for move in due))
+    return True
 
 
 @dataclass(frozen=True)
