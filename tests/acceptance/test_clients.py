@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace
+from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace, java, unpack_jars
 from tests.acceptance.plane import Plane
 
 WRONG_PASSWORD = "Authentication failed"
 CONSOLE_LIMIT_MS = "30000"
-NAMES_FROM_A_FILE = "-Djdk.net.hosts.file=/etc/hosts"
-"""Java asks for the name of each address that it logs in to, 5 s each where no name server answers,
-as in a client's namespace here; the bundle's README tells users the same."""
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +46,11 @@ def test_a_client_without_tls_is_refused(demo: Demo, lan: str) -> None:
 
 
 def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch: Path) -> None:
-    libs = _unpack(demo, scratch)
+    libs = unpack_jars(demo, scratch)
     topic = ("--bootstrap-server", demo.settings()["bootstrap.servers"], "--topic", "console")
     console = "console/client.properties"
     assert client(lan, verb="create_topic", settings=demo.settings(), topic="console") == "ok"
-    sent = _java(
+    sent = java(
         demo,
         lan,
         libs,
@@ -65,7 +61,7 @@ def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch
         text="one\ntwo\nthree\n",
     )
     assert "ERROR" not in sent
-    read = _java(
+    read = java(
         demo,
         lan,
         libs,
@@ -97,28 +93,3 @@ def test_the_python_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) ->
             cwd=demo.bundle,
         )
         assert done.returncode == 0, done.stderr
-
-
-def _unpack(demo: Demo, target: Path) -> Path:
-    distribution = demo.instance.wish.release.distribution
-    with tarfile.open(demo.plane.doors.distributions.tarball(distribution)) as archive:
-        archive.extractall(target, filter="data")
-    return target / "libs"
-
-
-def _java(demo: Demo, namespace: str, libs: Path, *command: str, text: str = "") -> str:
-    done = in_namespace(
-        namespace,
-        "java",
-        NAMES_FROM_A_FILE,
-        "-Xmx128m",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        f"{libs}/*",
-        *command,
-        input=text,
-        cwd=demo.bundle,
-        limit=150,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -14,6 +14,8 @@ from tests.acceptance.plane import Plane
 
 BOB = "Bobs-Own-Words-7"
 REFUSED = {
+    "replace a broker's settings": "CLUSTER_AUTHORIZATION_FAILED",
+    "replace a topic's settings": "TOPIC_AUTHORIZATION_FAILED",
     "alter a broker": "CLUSTER_AUTHORIZATION_FAILED",
     "create an ACL": "CLUSTER_AUTHORIZATION_FAILED",
     "change a user": "CLUSTER_AUTHORIZATION_FAILED",

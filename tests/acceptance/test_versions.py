@@ -1,0 +1,204 @@
+"""Kafka 1.1.0 and 2.3.0: created, used by clients old and new, closed to them, and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from flows.domain.errors import EffectFailed
+from flows.domain.flavors import FLAVORS
+from flows.domain.instance import Broker
+from flows.domain.versions import ListenerLimit
+from flows.monitoring.check_health import sweep
+from flows.steps.connections import tell_limits
+from tests.acceptance.parts import PASSWORD, Secured, client, java, unpack_jars
+from tests.acceptance.plane import Plane, wait_until
+from tests.acceptance.test_connection_limits import FEW, crowded_out
+from tests.acceptance.test_permissions import REFUSED
+
+pytestmark = pytest.mark.slow
+
+UNKNOWN = "_UNSUPPORTED_FEATURE"
+NO_SCRAM_REQUEST = {"change a user": UNKNOWN}
+NO_INCREMENTAL_REQUEST = {"alter a broker": UNKNOWN, "alter a topic": UNKNOWN}
+WRONG_PASSWORD = "Authentication failed"
+
+
+@dataclass(frozen=True)
+class Older(Secured):
+    """An instance of an older version."""
+
+    version: str
+    unknown: dict[str, str]
+
+    @property
+    def limits(self) -> bool:
+        """Whether its listeners can be limited."""
+        return self.instance.wish.release.listener_limit is not ListenerLimit.NONE
+
+    @property
+    def lan(self) -> str:
+        """A client's place in its network."""
+        return str(self.plane.lab.client("lan").netns)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("1.1.0", NO_SCRAM_REQUEST | NO_INCREMENTAL_REQUEST), ("2.3.0", NO_SCRAM_REQUEST)],
+    ids=["1.1.0", "2.3.0"],
+)
+def older(
+    request: pytest.FixtureRequest, plane: Plane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Older]:
+    """The instance; afterwards it is deleted."""
+    version, unknown = request.param
+    directory = tmp_path_factory.mktemp("older")
+    password = directory / "password"
+    password.write_text(PASSWORD + "\n")
+    made = Older(plane, directory, f"older-{version[0]}", version, unknown)
+    plane.succeeds(
+        "run",
+        "create-instance",
+        f"name={made.name}",
+        f"version={version}",
+        "sasl_ssl=true",
+        "sasl_plain=true",
+        "first_user=alice",
+        f"first_user_password=@{password}",
+    )
+    yield made
+    if plane.doors.records.find(made.name):
+        plane.succeeds("run", "delete-instance", f"instance={made.name}", f"confirm={made.name}")
+
+
+def test_show_names_the_version_and_what_it_does_not_enforce(older: Older) -> None:
+    shown = older.plane.json("show", older.name)
+    assert (shown["version"], shown["status"]) == (older.version, "Running")
+    words = {"1.1.0": "is not enforced: Kafka 1.1.0 has no", "2.3.0": "2.3.0 forgets the first"}
+    assert words[older.version] in shown["connections"]
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+def test_confluent_kafka_produces_and_consumes(older: Older, mechanism: str) -> None:
+    settings = older.settings() | {"sasl.mechanism": mechanism}
+    topic = f"by-{mechanism.lower()}"
+    assert client(older.lan, verb="create_topic", settings=settings, topic=topic) == "ok"
+    answer = client(
+        older.lan, verb="produce_and_consume", settings=settings, topic=topic, messages=30
+    )
+    assert answer == {"acknowledged": 30, "consumed": 30}
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+def test_a_wrong_password_is_refused(older: Older, mechanism: str) -> None:
+    settings = older.settings(password="Wrong-Words-42") | {"sasl.mechanism": mechanism}
+    assert WRONG_PASSWORD in client(older.lan, verb="log_in", settings=settings)
+
+
+def test_its_own_console_tools_work_with_the_bundle(older: Older, scratch: Path) -> None:
+    libs, addresses = unpack_jars(older, scratch), older.settings()["bootstrap.servers"]
+    settings = older.settings()
+    assert client(older.lan, verb="create_topic", settings=settings, topic="console") == "ok"
+    java(
+        older, older.lan, libs, "kafka.tools.ConsoleProducer",
+        "--broker-list", addresses, "--topic", "console", "--request-required-acks", "all",
+        "--producer.config", "java/producer.properties", text="one\ntwo\nthree\n",
+    )  # fmt: skip
+    read = java(
+        older, older.lan, libs, "kafka.tools.ConsoleConsumer",
+        "--bootstrap-server", addresses, "--topic", "console", "--from-beginning",
+        "--max-messages", "3", "--timeout-ms", "30000",
+        "--consumer.config", "console/client.properties",
+    )  # fmt: skip
+    assert sorted(line for line in read.splitlines() if line) == ["one", "three", "two"]
+
+
+def test_an_ordinary_user_cannot_touch_the_cluster(older: Older) -> None:
+    settings = older.settings()
+    assert client(older.lan, verb="create_topic", settings=settings, topic="others") == "ok"
+    client(older.lan, verb="produce_and_consume", settings=settings, topic="others", messages=9)
+    sweep(older.plane.doors)
+    tried = client(older.lan, verb="try_everything", settings=settings, others_topic="others")
+    assert tried == REFUSED | older.unknown
+
+
+def test_nobody_reaches_the_passwords_in_zookeeper(older: Older) -> None:
+    """There is no request for them before 2.7; ZooKeeper would be the only way."""
+    door = {"bootstrap.servers": f"{older.instance.brokers[0].address}:2181"}
+    assert client(older.lan, verb="knock", settings=door, connections=1) == 0
+
+
+def test_after_a_reboot_leaders_and_limits_are_back(older: Older) -> None:
+    broker = older.instance.brokers[0]
+    assert _enforces(older, broker) is older.limits
+
+    _reboot(older, broker)
+    assert not crowded_out(older.plane, older), "it forgot, though it believes to be limited"
+    sweep(older.plane.doors)
+    wait_until(lambda: _leads_its_own(older, 1), "broker 1 leads what it should", 30)
+    assert _enforces(older, broker) is older.limits
+
+
+def test_nothing_is_left_of_it(older: Older) -> None:
+    machines = [machine.name for machine in older.plane.instance_machines(older.name)]
+    assert len(machines) == 3
+    older.plane.succeeds(
+        "run", "delete-instance", f"instance={older.name}", f"confirm={older.name}"
+    )
+    assert older.name not in {line["name"] for line in older.plane.json("ls")}
+    assert not [name for name in machines if older.plane.lab.show(name)]
+    assert older.plane.doors.secrets.get(older.instance.id, "first-user-password") is None
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "2.3.0"])
+def test_without_sasl_it_is_open_for_messages_and_closed_for_the_rest(
+    plane: Plane, version: str
+) -> None:
+    name, lan = f"open-{version[0]}", plane.lab.client("lan").netns
+    plane.succeeds("run", "create-instance", f"name={name}", f"version={version}")
+    settings = {"bootstrap.servers": plane.json("show", name)["bootstrap"]["private"]}
+    assert client(lan, verb="create_topic", settings=settings, topic="open") == "ok"
+    answer = client(lan, verb="produce_and_consume", settings=settings, topic="open", messages=9)
+    assert answer == {"acknowledged": 9, "consumed": 9}
+    tried = client(lan, verb="try_everything", settings=settings, others_topic="open")
+    assert tried["replace a broker's settings"] == "CLUSTER_AUTHORIZATION_FAILED"
+    assert tried["create an ACL"] == "CLUSTER_AUTHORIZATION_FAILED"
+    plane.succeeds("run", "delete-instance", f"instance={name}", f"confirm={name}")
+
+
+def _enforces(older: Older, broker: Broker) -> bool:
+    """Whether a limit of few connections, told as the flavor's is, holds; then it is the usual."""
+    kafka, instance = older.plane.doors.kafka, older.instance
+    flavor = instance.wish.flavor_row
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FLAVORS, flavor.name, replace(flavor, connections=FEW))
+        tell_limits(kafka, instance, broker)
+        found = crowded_out(older.plane, older)
+    tell_limits(kafka, instance, broker)
+    assert not crowded_out(older.plane, older)
+    return found
+
+
+def _reboot(older: Older, broker: Broker) -> None:
+    """The machine of the broker was started anew, and the broker is in sync again."""
+    assert broker.machine is not None
+    older.plane.lab.reboot(broker.machine.name)
+    wait_until(lambda: _in_sync(older, broker.id), "the broker is in sync again", 150)
+
+
+def _leads_its_own(older: Older, broker: int) -> bool:
+    partitions = older.plane.doors.kafka.cluster(older.instance).partitions
+    own = [each for each in partitions if each.preferred_leader == broker]
+    return bool(own) and all(each.leader == broker for each in own)
+
+
+def _in_sync(older: Older, broker: int) -> bool:
+    try:
+        partitions = older.plane.doors.kafka.cluster(older.instance).partitions
+    except EffectFailed:
+        return False
+    replicas = [each for each in partitions if broker in each.replicas]
+    return bool(replicas) and all(broker in each.in_sync for each in replicas)
