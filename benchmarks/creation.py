@@ -1,6 +1,7 @@
 """Creating three brokers: seconds and CPU seconds of each phase, beside the floor by hand.
 
-`fleet bench creation`, or `python -m benchmarks.creation [--repeat N] [--results DIR]`, as root.
+`fleet bench creation [--repeat N] [--hosts] [--results DIR]`, as root; with `--hosts` the same is
+also measured on own hosts, in the same run: machines that the product has not made.
 It brings up a lab and a control plane of its own and leaves nothing of them. The floor is measured
 while no control plane runs, the product with a warm one: it has carried out a request before. A
 goal that is not met is printed as such; the exit code tells only whether everything was measured.
@@ -12,7 +13,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from statistics import median
 from benchmarks.creating import floor, product
 from benchmarks.creating.machine import Machine, describe
 from benchmarks.creating.meter import Meter, own_seconds
+from benchmarks.creating.own_hosts import created_and_deleted, own_hosts, side_by_side
 from benchmarks.creating.phases import MACHINES, Costs, names, rows, total
 from benchmarks.creating.product import Conducted, Memory
 from benchmarks.creating.report import Goal, Result, Side, markdown, write
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wish = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        result = measure(wish.repeat)
+        result = measure(wish.repeat, with_hosts=wish.hosts)
     except (ServiceError, LabError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(repeat: int) -> Result:
-    """The floor and the product, each so many times, in one lab."""
+def measure(repeat: int, *, with_hosts: bool = False) -> Result:
+    """The floor and the product, each so many times, in one lab; own hosts at the end."""
     machine = describe()
     with blank_place() as place:
         _say("lab: up; the floor begins")
@@ -62,7 +64,10 @@ def measure(repeat: int) -> Result:
             product.conduct(place, "create-instance", {**WISH, "plan_only": "true"})
             ours = [_ours(place) for _ in range(repeat)]
             memory = product.memory_at_rest(place)
-    return _result(machine, floors, ours, memory)
+            hosts = _on_hosts(place, repeat) if with_hosts else []
+    result = _result(machine, floors, ours, memory)
+    pairs = [(each.created, each.deleted) for each in ours]
+    return replace(result, beside=side_by_side(pairs, hosts) if hosts else ())
 
 
 def _floors(place: Place, repeat: int) -> list[Costs]:
@@ -96,6 +101,15 @@ def _ours(place: Place) -> Ours:
     deleted = product.conduct(place, "delete-instance", GOODBYE)
     _say(f"deletion: {deleted.seconds:.1f} s")
     return Ours(costs, created, listings, deleted)
+
+
+def _on_hosts(place: Place, repeat: int) -> list[tuple[Conducted, Conducted]]:
+    found = []
+    with own_hosts(place):
+        for _ in range(repeat):
+            found.append(created_and_deleted(place))
+            _say(f"own hosts: {found[-1][0].seconds:.1f} s, deletion {found[-1][1].seconds:.1f} s")
+    return found
 
 
 def _result(
@@ -149,6 +163,7 @@ def _goals(ours: Sequence[Ours], memory: Memory) -> tuple[Goal, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fleet bench creation", description=__doc__)
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="take medians")
+    parser.add_argument("--hosts", action="store_true", help="measure own hosts as well")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     return parser
 

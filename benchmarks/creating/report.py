@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.creating.machine import Machine
+from benchmarks.creating.own_hosts import Beside
 from benchmarks.creating.phases import Row
 from benchmarks.creating.product import Memory
 from benchmarks.creating.spans import Cost
@@ -51,6 +52,7 @@ class Result:
     deletion: tuple[tuple[str, float], ...]
     memory: Memory
     goals: tuple[Goal, ...]
+    beside: tuple[Beside, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -96,6 +98,7 @@ def markdown(result: Result) -> str:
             "",
             *_table(("step", "s"), [(name, f"{each:.1f}") for name, each in result.deletion]),
             "",
+            *_beside(result),
             "## Memory at rest",
             "",
             f"{result.memory.processes} processes: {result.memory.rss:.0f} MB resident in all, "
@@ -133,6 +136,21 @@ def _machine(result: Result) -> list[str]:
         f"Medians over {result.repetitions} of each; CPU is in seconds, of the whole host, and of "
         "that what the lab's machines and the control side used.",
         *([] if machine.quiet else ["", "**The machine was not quiet: not a result to keep.**"]),
+    ]
+
+
+def _beside(result: Result) -> list[str]:
+    if not result.beside:
+        return []
+    cells = [(each.title, f"{each.lab:.1f}", f"{each.hosts:.1f}") for each in result.beside]
+    words = "The same wish on three machines that the product knows only by a list; sudo, no root."
+    return [
+        "## On own hosts, in the same run",
+        "",
+        words,
+        "",
+        *_table(("", "lab s", "own hosts s"), cells),
+        "",
     ]
 
 
