@@ -189,8 +189,6 @@ def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.Co
 
 def client(namespace: str, limit: float = 60, **wish: Any) -> Any:
     """What the client program in that namespace answers to the wish within `limit` seconds."""
-    done = in_namespace(
-        namespace, sys.executable, str(CLIENT), input=json.dumps(wish), limit=limit
-    )
+    done = in_namespace(namespace, sys.executable, str(CLIENT), input=json.dumps(wish), limit=limit)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

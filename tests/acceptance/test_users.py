@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace
 from tests.acceptance.plane import Plane, wait_until
 
-CAROL = "Carols-Own-Words-7"
+CAROL = "Words-Of-Her-Own-7"
 MECHANISMS = ["SCRAM-SHA-512", "PLAIN"]
 
 

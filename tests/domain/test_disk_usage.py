@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,6 @@ def test_what_cannot_be_selected_is_refused() -> None:
     said = refused(lambda: read_selection(0, "", None, internal=False))
     assert said == "top 0: a number of topics from 1 on is accepted"
     for percent in (-0.1, 100.1, float("nan")):
-        said = refused(lambda share=percent: read_selection(1, "", share, internal=False))
+        said = refused(partial(read_selection, 1, "", percent, internal=False))
         assert said == f"above_percent {percent}: 0 to 100 percent are accepted"
     assert read_selection(3, "1GB", 5.0, internal=True) == Selection(3, GB, 5.0, True)
