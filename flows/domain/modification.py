@@ -1,8 +1,12 @@
-"""modify-instance: what people say about an instance, changed without touching its brokers."""
+"""modify-instance: what people say about an instance, and settings that need a roll.
+
+Only automatic topic creation is a setting that brokers read when they start: a change of it
+raises the generation for which they are to be started. All else touches no broker.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -11,26 +15,29 @@ from pydantic import Field, field_validator, model_validator
 from flows.domain.choices import Switch, choice
 from flows.domain.creation import AddressList
 from flows.domain.errors import Refused, refusal
+from flows.domain.impact import Impact, check_at_risk, impact
 from flows.domain.instance import Instance
 from flows.domain.names import check_instance_name
-from flows.domain.plan import Plan, PlannedStep
-from flows.domain.request import InstanceRequest
+from flows.domain.plan import PlannedStep
+from flows.domain.restart import check_answering, is_due, raised
+from flows.domain.rolling import RollPlan, RollRequest, closing_step
 from flows.domain.tags import parse_tags, tags_after
-from flows.domain.wish import CapacityPolicy, Wish
+from flows.domain.wish import GENERATIONS, CapacityPolicy, Wish
 
 CLEARABLE = ("description", "enterprise_project", "tags")
 """Fields that can be emptied."""
 
 _ASKED = (
     "name", "description", "enterprise_project", "security_group", "tags", "add_tags",
-    "remove_tags", "capacity_policy", "delete_protection", "clear",
+    "remove_tags", "capacity_policy", "delete_protection", "auto_create_topics", "clear",
 )  # fmt: skip
 
 Policy = Annotated[CapacityPolicy | None, choice(CapacityPolicy, "capacity_policy", optional=True)]
 Protection = Annotated[Switch | None, choice(Switch, "delete_protection", optional=True)]
+AutoCreate = Annotated[Switch | None, choice(Switch, "auto_create_topics", optional=True)]
 
 
-class ModifyInstance(InstanceRequest):
+class ModifyInstance(RollRequest):
     """What shall be said of an instance from now on; what is left empty stays as it is."""
 
     name: str = Field(
@@ -79,6 +86,12 @@ class ModifyInstance(InstanceRequest):
         title="Delete protection",
         description="On: delete-instance is refused. Empty: unchanged.",
     )
+    auto_create_topics: AutoCreate = Field(
+        default=None,
+        title="Automatic topic creation",
+        description="On: topics appear when first used. Restarts the brokers, one after the "
+        "other. Empty: unchanged.",
+    )
     clear: AddressList = Field(
         default=(),
         title="Clear",
@@ -114,19 +127,47 @@ def _check_clear(request: ModifyInstance) -> None:
 
 
 @dataclass(frozen=True)
-class ModificationPlan(Plan):
-    """The wish that the instance shall have, and what is different in it."""
+class ModificationPlan(RollPlan):
+    """The wish that the instance shall have, what is different in it, and who restarts for it."""
 
-    wish: Wish = field(kw_only=True)
+    rolls: bool = field(default=False, kw_only=True)
 
 
 def plan_modification(instance: Instance, request: ModifyInstance) -> ModificationPlan:
-    """What is said differently from now on; no broker restarts for it."""
+    """What is said differently from now on, and the brokers that are still to restart for it."""
     wish = modified(instance.wish, request)
-    steps = tuple(_changes(instance.wish, wish))
-    warned = any(step.subject == "capacity_policy" for step in steps)
-    warnings = ("capacity_policy: recorded, not yet enforced",) if warned else ()
-    return ModificationPlan(f"Modify instance {instance.name}", steps, warnings, wish=wish)
+    if wish.auto_create_topics != instance.wish.auto_create_topics:
+        check_answering(instance)
+        generation = raised(instance).start_generation
+        wish = wish.model_copy(update={"start_generation": generation, "broker_generations": ()})
+    before = instance.settled_wish or instance.wish
+    rolls = wish.start_generation != before.start_generation
+    due = tuple(each.id for each in instance.brokers if rolls and is_due(each, wish))
+    felt = impact(instance.cluster, due, {}) if instance.cluster else Impact()
+    check_at_risk(felt, request.at_risk)
+    changes = tuple(_changes(instance.wish, wish))
+    return ModificationPlan(
+        f"Modify instance {instance.name}",
+        (*changes, *(_restarts(instance, due) if rolls else ())),
+        (*_warnings(changes), *felt.sentences),
+        instance=instance,
+        wish=wish,
+        due=due,
+        at_risk=request.at_risk,
+        stall_budget=request.stall_budget,
+        rolls=rolls,
+    )
+
+
+def _restarts(instance: Instance, due: tuple[int, ...]) -> Iterator[PlannedStep]:
+    for number in due:
+        yield PlannedStep(f"broker {number}", "stop Kafka and start it again", "restart")
+    yield closing_step(instance)
+
+
+def _warnings(changes: Iterable[PlannedStep]) -> tuple[str, ...]:
+    warned = any(step.subject == "capacity_policy" for step in changes)
+    return ("capacity_policy: recorded, not yet enforced",) if warned else ()
 
 
 def modified(wish: Wish, request: ModifyInstance) -> Wish:
@@ -139,6 +180,8 @@ def modified(wish: Wish, request: ModifyInstance) -> Wish:
     }  # fmt: skip
     if request.delete_protection is not None:
         said["delete_protection"] = request.delete_protection is Switch.ON
+    if request.auto_create_topics is not None:
+        said["auto_create_topics"] = request.auto_create_topics is Switch.ON
     tags = _tags(wish, request)
     if dict(tags) != dict(wish.tags):
         said["tags"] = tags
@@ -154,7 +197,7 @@ def _tags(wish: Wish, request: ModifyInstance) -> tuple[tuple[str, str], ...]:
 
 
 def _changes(before: Wish, after: Wish) -> Iterator[PlannedStep]:
-    for name in Wish.model_fields:
+    for name in [each for each in Wish.model_fields if each not in GENERATIONS]:
         old, new = _text(getattr(before, name)), _text(getattr(after, name))
         if old != new:
             yield PlannedStep(name, f"{old or 'nothing'} becomes {new or 'nothing'}", new)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from flows.domain.errors import EffectFailed
+from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status
 from flows.domain.operations import OperationStatus
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.instances.modify_instance import modify_instance
-from tests.flows.worlds import GOODBYE, created, refused, the_row
+from tests.flows.worlds import GOODBYE, Interlude, created, refused, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.world import World
 
@@ -124,32 +125,20 @@ def test_ids_are_no_names() -> None:
 
 def test_a_name_that_is_taken_meanwhile_leaves_the_instance_at_rest() -> None:
     world = created()
-    world.ask(create_instance, {"name": "orders"})
-    orders = world.records.find("orders")
-    assert orders is not None
-    # Its name is hidden from the first look only: as if it were created in between.
-    found, world.records.find = (
-        world.records.find,
-        lambda name: (
-            None
-            if name == "orders"
-            # type: ignore[method-assign]
-            else (found(name))
-        ),
-    )
-    original = world.records.revise
 
-    def revise(*args: Any) -> int:
-        world.records.find = found  # type: ignore[method-assign]
-        return original(*args)
+    def somebody_takes_it() -> None:
+        world.ask(create_instance, {"name": "orders"}, who="grace")
 
-    world.records.revise = revise  # type: ignore[method-assign]
-    said = refused(world, modify_instance, {"instance": "demo", "name": "orders"})
-    assert said == f'name "orders": the instance {orders.id} has it; choose another'
-    demo = world.records.find("demo")
+    stage = Interlude("remember what is wished", somebody_takes_it)
+    with pytest.raises(Refused) as taken:
+        world.ask(modify_instance, {"instance": "demo", "name": "orders"}, stage=stage)
+    demo, orders = world.records.find("demo"), world.records.find("orders")
     assert demo is not None
+    assert orders is not None
+    said = f'name "orders": the instance {orders.id} has it; choose another'
+    assert str(taken.value) == said
     assert demo.status is Status.RUNNING
-    assert world.records.history("demo")[0].status is OperationStatus.REFUSED
+    assert world.records.history(demo.id)[0].status is OperationStatus.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -217,3 +206,28 @@ def test_what_never_came_to_be_is_not_protected() -> None:
     world.effects.heal()
     assert the_row(world).status is Status.CREATING
     assert world.ask(delete_instance, GOODBYE).changed
+
+
+AUTO: Mapping[str, Any] = {"instance": "demo", "auto_create_topics": "on", "description": "logs"}
+
+
+def effects_of_a_roll() -> int:
+    world = created()
+    world.ask(modify_instance, AUTO)
+    return len(world.effects.log)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("at", range(effects_of_a_roll()))
+def test_what_brokers_read_at_their_start_restarts_each_once(at: int, trouble: Trouble) -> None:
+    world = created()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    with suppress(EffectFailed, GateTimeout, Killed):
+        world.ask(modify_instance, AUTO)
+    world.effects.heal()
+
+    world.ask(modify_instance, AUTO, who="grace")
+    row = the_row(world)
+    assert (row.status, row.wish.auto_create_topics) == (Status.RUNNING, True)
+    assert all(host.kafka_starts == 2 for host in world.provider.hosts.values())
+    assert not world.ask(modify_instance, AUTO).changed
