@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from flows.domain.instance import Broker, Instance
 from flows.domain.rolling import RollPlan, next_broker
 from flows.steps.brokers import start_brokers, stop_brokers
+from flows.steps.connections import limit_connections
 from flows.steps.observation import observe_by_id
 from flows.steps.one_broker import (
     clients_held,
@@ -68,6 +69,7 @@ def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
     with clients_held(site, instance, broker) as door:
         start_broker(site, instance, broker)
         wait_for(site, broker_back(instance, broker, before, door))
+        limit_connections(site, instance, [broker])
     warm(site, instance, broker)
     take_leaders_back(site, instance, broker)
     wait_for(site, leaders_back(instance, broker))
@@ -92,6 +94,7 @@ def restart_at_once(site: Site, plan: RollPlan) -> None:
     stop_brokers(site, instance, brokers)
     start_brokers(site, instance)
     settle(site, instance)
+    limit_connections(site, instance, brokers)
 
 
 def next_brokers(site: Site, left: Collection[int]) -> Iterator[tuple[Instance, Broker]]:
