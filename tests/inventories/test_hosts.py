@@ -158,7 +158,7 @@ def test_a_file_and_its_keys_must_be_there_and_be_private(tmp_path: Path) -> Non
     key.unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "hunter2x", "-f", key], check=True)
     assert refused() == f"{where}it has a passphrase; a key without one is accepted"
-    argv = ["ssh-keygen", "-q", "-p", "-P", "hunter2x", "-N", "", "-f", key]
+    argv = ["ssh-keygen", "-q", "-p", "-P", "hunter2x", "-N", "", "-f", str(key)]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     key.chmod(0o644)
     assert refused() == f"{where}others may read it; `chmod 600` makes it its owner's alone"

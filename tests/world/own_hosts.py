@@ -65,8 +65,8 @@ class FakeOwnHosts(FakeProvider):
             host = next(host for host in self.unused if host.machine.zone == order.zone)
             self.unused.remove(host)
             _, broker, generation = order.name.rsplit("-", 2)
-            number = {"broker": int(broker), "generation": int(generation)}
-            host.machine = replace(host.machine, name=order.name, **number)
+            place = replace(host.machine, broker=int(broker), generation=int(generation))
+            host.machine = replace(place, name=order.name)
             self.hosts[order.name] = host
 
     @changes
