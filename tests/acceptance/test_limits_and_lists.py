@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from flows.adapters.stage import PlainStage
 from flows.domain.errors import EffectFailed, Refused
 from flows.domain.operations import Caller, Door
-from flows.doors.wiring import open_doors
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.instances.modify_instance import modify_instance
@@ -21,13 +19,19 @@ from flows.procedures.conduct import conduct
 from flows.procedures.operation import Operation, Outcome
 from tests.acceptance.parts import Demo
 from tests.acceptance.plane import Plane
+from tests.flows.worlds import Interlude
 
 
-def ask(plane: Plane, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> Outcome:
+def ask(
+    plane: Plane,
+    operation: Operation[Any, Any],
+    wish: Mapping[str, Any],
+    stage: PlainStage | None = None,
+) -> Outcome:
     """The operation, through the door of Python, which starts no process."""
     doors = plane.doors
     caller = Caller("a test", Door.PYTHON, doors.processes.here("test", "none"))
-    return conduct(operation, doors, wish, caller, PlainStage())
+    return conduct(operation, doors, wish, caller, stage or PlainStage())
 
 
 def names(plane: Plane, *filters: str) -> set[str]:
@@ -76,10 +80,12 @@ def test_the_list_is_narrowed(plane: Plane, demo: Demo, plain: str) -> None:
 
 
 def test_a_failed_creation_is_listed_and_cleared(plane: Plane, demo: Demo) -> None:
-    nowhere = open_doors(replace(plane.settings, lab="nowhere-at-all"), lambda line: None)
-    caller = Caller("a test", Door.PYTHON, plane.doors.processes.here("test", "none"))
+    def the_line_is_cut() -> None:
+        raise EffectFailed("ssh: the line was cut")
+
+    stage = Interlude("look at the instance and its provider", the_line_is_cut)
     with pytest.raises(EffectFailed) as failed:
-        conduct(create_instance, nowhere, {"name": "doomed"}, caller, PlainStage())
+        ask(plane, create_instance, {"name": "doomed"}, stage)
     (line,) = [each for each in plane.json("failed-creations") if each["instance"] == "doomed"]
     assert (line["reason"], line["asked_by"]) == (str(failed.value), "a test")
 
@@ -116,6 +122,6 @@ def test_a_name_changes_and_all_that_was_made_for_it_still_works(
     finally:
         back = {"name": plain, "delete_protection": "off", "clear": "description"}
         ask(plane, modify_instance, {"instance": before["id"], **back})
-    assert {**plane.json("show", plain), "revision": 0, "observed": ""} == {
-        **before, "revision": 0, "observed": ""
-    }  # fmt: skip
+    after = plane.json("show", plain)
+    kept = ("name", "id", "status", "parameters", "bootstrap")
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.errors import EffectFailed, GateTimeout, Refused
 from flows.domain.instance import Status
 from flows.domain.operations import OperationStatus
 from flows.instances.create_instance import create_instance
