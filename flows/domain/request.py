@@ -19,6 +19,8 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    manner_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that say how something is done, not what: who goes on may choose them anew."""
 
     plan_only: bool = Field(
         default=False,

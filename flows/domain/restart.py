@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,6 +30,8 @@ class RestartMode(StrEnum):
 
 class RestartInstance(RollRequest):
     """Restart the brokers' processes, never the machines."""
+
+    manner_fields: ClassVar[tuple[str, ...]] = (*RollRequest.manner_fields, "mode")
 
     mode: RestartMode = Field(
         default=RestartMode.ROLLING,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -26,6 +27,8 @@ class AtRisk(StrEnum):
 
 class RollRequest(InstanceRequest):
     """What everybody can say who asks for a change that rolls over the brokers."""
+
+    manner_fields: ClassVar[tuple[str, ...]] = ("at_risk", "stall_budget")
 
     at_risk: AtRisk = Field(
         default=AtRisk.REFUSE,

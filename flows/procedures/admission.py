@@ -70,4 +70,5 @@ def wish_in(request: Request, raw: Mapping[str, Any] | None = None) -> Mapping[s
             request = type(request).read(raw)
         except Refused:
             return None
-    return request.model_dump(exclude={*_NOT_THE_WISH, *request.secret_fields})
+    how = {*request.secret_fields, *request.manner_fields}
+    return request.model_dump(exclude={*_NOT_THE_WISH, *how})

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 import pytest
 from hypothesis import given
 
-from flows.domain.firewall import openings, ruleset, table_name
+from flows.domain.firewall import client_hold, openings, ruleset, table_name
 from flows.domain.instance import Instance
 from tests.domain.samples import CONTROL, ID, SELDOM, instance, instances, wish
 
@@ -154,11 +154,16 @@ def test_a_host_always_reaches_itself(whole: Instance) -> None:
 
 @SELDOM
 @given(instances())
-def test_a_held_port_refuses_at_once_everybody_but_the_product(whole: Instance) -> None:
-    port = 9093 if whole.wish.sasl_ssl else 9092
-    for source in sources_of(whole):
-        found = verdict(ruleset(whole), Packet(source, port), held=(port,))
-        assert found == ("accept" if source == whole.control_address else "reject"), source
+def test_a_held_port_refuses_at_once_everybody_and_the_product_too(whole: Instance) -> None:
+    """A probe that came in where clients cannot would not see what they see."""
+    hold = client_hold(whole, whole.brokers[0], 60)
+    assert hold.table == table_name(whole)
+    assert hold.ports == ((9093 if whole.wish.sasl_ssl else 9092), 9011)
+    for port in hold.ports:
+        for source in sources_of(whole):
+            assert verdict(ruleset(whole), Packet(source, port), held=hold.ports) == "reject"
+    internal = Packet(str(whole.brokers[1].address), 9090)
+    assert verdict(ruleset(whole), internal, held=hold.ports) == "accept"
 
 
 @SELDOM

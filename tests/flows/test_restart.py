@@ -167,7 +167,7 @@ def test_a_stall_beyond_its_budget_pauses_the_roll_after_its_broker() -> None:
     )
     assert starts(world) == [1, 2, 1]
     assert the_row(world).status is Status.CHANGE_FAILED
-    world.ask(restart_instance, AGAIN)
+    world.ask(restart_instance, {**AGAIN, "stall_budget": 10})
     assert starts(world) == [2, 2, 2]
     assert_settled(world)
 
