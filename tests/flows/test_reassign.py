@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from flows.domain.plan import Plan, PlannedStep
 from flows.domain.reassignment import (
     Goal,
     Pace,
+    PartitionName,
     PortionLimit,
     Proposal,
     assignment_of,
@@ -34,7 +36,7 @@ from flows.steps.site import Site
 from tests.flows.test_sweep import machine_of
 from tests.flows.worlds import the_row
 from tests.world.effects import Killed, Trouble
-from tests.world.kafka import FakeCluster
+from tests.world.kafka import FakeCluster, FakeKafka
 from tests.world.world import World
 
 DEMO = {"name": "demo"}
@@ -237,18 +239,24 @@ def test_before_2_4_what_is_stuck_keeps_its_throttle_until_it_has_arrived() -> N
     assert_spread(world)
 
 
+class Refusing(FakeKafka):
+    """Brokers that move nothing."""
+
+    def reassign(
+        self, instance: Instance, lists: Mapping[PartitionName, tuple[int, ...] | None]
+    ) -> None:
+        """Not now."""
+        raise EffectFailed("Kafka said no")
+
+
 def test_a_failure_is_told_and_not_the_tidying_up_that_failed_after_it() -> None:
     world = lopsided()
-    world.kafka.reassign = _refusing  # type: ignore[method-assign]
+    world.kafka = Refusing(world.effects, world.zookeeper)
     with pytest.raises(EffectFailed, match="Kafka said no"):
         world.ask(spread_topics, ASK)
     assert_nothing_left(world)
     (failed, *_) = world.records.history("demo")
     assert (failed.status, failed.reason) == (OperationStatus.FAILED, "Kafka said no")
-
-
-def _refusing(*_: object) -> None:
-    raise EffectFailed("Kafka said no")
 
 
 def test_a_broker_with_an_empty_disk_is_refilled_under_a_throttle_that_is_removed() -> None:
