@@ -90,6 +90,7 @@ def test_nothing_is_accepted_beyond_and_nothing_refused_within(
 
 def test_the_settings_have_the_same_defaults() -> None:
     settings = Settings(home=Path("/nowhere"))
-    assert DEFAULT_QUOTAS == Amount(
-        settings.quota_instances, settings.quota_brokers, settings.quota_storage_gb
+    assert (
+        Amount(settings.quota_instances, settings.quota_brokers, settings.quota_storage_gb)
+        == DEFAULT_QUOTAS
     )
