@@ -26,7 +26,9 @@ class CapacityPolicy(StrEnum):
     STOP_PRODUCTION = "stop-production"
 
 
-GENERATIONS = frozenset({"start_generation", "broker_generations", "machine_generations"})
+GENERATIONS = frozenset(
+    {"start_generation", "broker_generations", "machine_generations", "rollbacks"}
+)
 """Fields that count restarts and replacements; nobody asks for them by name."""
 
 
@@ -78,6 +80,8 @@ class Wish(BaseModel):
     start_generation: int = 1
     broker_generations: tuple[tuple[int, int], ...] = ()
     """Brokers that were asked to start again on their own -> their generation."""
+    rollbacks: int = 0
+    """How often a change was rolled back; one more means that the newest wish undoes another."""
     machine_generations: tuple[tuple[int, int], ...] = ()
     """Brokers whose machine was replaced -> the generation of the machine they are to have."""
 

@@ -15,6 +15,7 @@ from flows.instances.grow_storage import grow_storage
 from flows.instances.modify_instance import modify_instance
 from flows.instances.replace_broker import replace_broker
 from flows.instances.restart_instance import restart_instance
+from flows.instances.roll_back import roll_back
 from flows.procedures.operation import Operation
 from flows.procedures.service import ServiceOperation
 from flows.users.create_user import create_user
@@ -31,6 +32,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     grow_storage,
     replace_broker,
     restart_instance,
+    roll_back,
     delete_instance,
     clear_failed_creations,
     delete_operation_records,

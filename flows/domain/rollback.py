@@ -1,0 +1,93 @@
+"""roll-back: the request, and the plan that takes an unfinished change back.
+
+The instance is wished again as the last operation that succeeded left it. Brokers that were
+already started for the change start once more, as they were; all others are left alone. A restart
+has nothing to take back: whoever is down is started, and that is all.
+"""
+
+from __future__ import annotations
+
+from flows.domain.errors import Refused, refusal
+from flows.domain.impact import Impact, check_at_risk, impact
+from flows.domain.instance import Broker, Instance
+from flows.domain.plan import PlannedStep
+from flows.domain.restart import check_answering, is_due
+from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
+from flows.domain.wish import GENERATIONS, Wish
+
+WAYS_BACK = frozenset(
+    {
+        "name",
+        "description",
+        "enterprise_project",
+        "tags",
+        "capacity_policy",
+        "delete_protection",
+        "flavor",
+        "auto_create_topics",
+    }
+)
+"""What a roll can bring back; a disk that has grown, or a machine that was added, it cannot."""
+
+
+class RollBack(RollRequest):
+    """Take back a change that was cut off or failed."""
+
+
+def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
+    """What is left to be taken back; Refused when the change has no way back."""
+    settled = instance.settled_wish
+    if settled is None:
+        raise Refused(
+            f'instance "{instance.name}": no operation succeeded that one could go back to'
+        )
+    check_answering(instance)
+    undoing = instance.wish.rollbacks > settled.rollbacks
+    wish = instance.wish if undoing else _undone(instance, settled)
+    due = tuple(broker.id for broker in instance.brokers if is_due(broker, wish))
+    felt = impact(instance.cluster, due, {}) if instance.cluster else Impact()
+    check_at_risk(felt, request.at_risk)
+    return RollPlan(
+        f"Roll back the change of {instance.name}",
+        (*(_step(instance.broker(number)) for number in due), closing_step(instance)),
+        felt.sentences,
+        instance=instance,
+        wish=wish,
+        due=due,
+        at_risk=request.at_risk,
+        stall_budget=request.stall_budget,
+    )
+
+
+def _undone(instance: Instance, settled: Wish) -> Wish:
+    """The settled wish, with a new start for each broker that was started for the change."""
+    differing = [
+        name
+        for name in Wish.model_fields
+        if name not in GENERATIONS and getattr(instance.wish, name) != getattr(settled, name)
+    ]
+    for name in differing:
+        if name not in WAYS_BACK:
+            rule = "this has no way back; ask for the same change again to finish it"
+            raise refusal(name, str(getattr(instance.wish, name)), rule)
+    started = (
+        [each for each in instance.brokers if _was_started(each, settled)] if differing else []
+    )
+    noted = [each.host.started_generation for each in instance.brokers if each.host]
+    generation = 1 + max([*noted, *(instance.wish.generation_of(each.id) for each in started)])
+    own = {**dict(settled.broker_generations), **{each.id: generation for each in started}}
+    change = {
+        "broker_generations": tuple(sorted(own.items())),
+        "rollbacks": settled.rollbacks + 1,
+    }
+    return settled.model_copy(update=change)
+
+
+def _was_started(broker: Broker, settled: Wish) -> bool:
+    noted = broker.host.started_generation if broker.host else 0
+    return noted > settled.generation_of(broker.id)
+
+
+def _step(broker: Broker) -> PlannedStep:
+    words = "start Kafka once more, as it was" if serves(broker) else "start Kafka, which is down"
+    return PlannedStep(f"broker {broker.id}", words, "as it was")

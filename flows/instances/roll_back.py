@@ -1,0 +1,37 @@
+"""roll-back: a change that was cut off or failed is taken back."""
+
+from __future__ import annotations
+
+from flows.domain.rollback import RollBack, plan_rollback
+from flows.domain.rolling import RollPlan
+from flows.procedures.admission import CUT_OFF
+from flows.procedures.changing import change_life
+from flows.procedures.operation import operation
+from flows.procedures.remembering import TraceNames
+from flows.procedures.reshape import as_wished
+from flows.procedures.roll import roll
+from flows.steps.site import Site
+from flows.steps.wishes import remember_wish
+
+# The guide has no way back; what is traced is a modification of the instance.
+LIFE = change_life(
+    TraceNames(
+        accepted="modifyDMSInstanceInfoSuccess",
+        refused="modifyDMSInstanceInfoFailure",
+        done="modifyDMSInstanceInfoTaskSuccess",
+        failed="modifyDMSInstanceInfoTaskFailure",
+    ),
+    begins_in=frozenset(CUT_OFF),
+)
+
+
+@operation(RollBack, plan=plan_rollback, run_name="roll back the change of {instance}", life=LIFE)
+def roll_back(site: Site, plan: RollPlan) -> None:
+    """Take back a change that was cut off or failed: the instance is again as it was before.
+
+    Only brokers that were already changed are restarted, one after the other. After a restart
+    that failed whoever is down is started, and nothing else happens. A disk that has grown, or a
+    broker that was added, has no way back: ask for the same change again to finish it.
+    """
+    remember_wish(site, plan.wish)
+    roll(site, plan, as_wished)
