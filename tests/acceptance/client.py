@@ -66,11 +66,12 @@ def read_all(settings: Settings, topic: str, messages: int) -> int:
     told = {"group.id": f"reader-{time.time()}", "auto.offset.reset": "earliest"}
     consumer = Consumer({**settings, **told})
     consumer.subscribe([topic])
-    found, deadline = set(), time.monotonic() + LIMIT
+    found: set[bytes] = set()
+    deadline = time.monotonic() + LIMIT
     while len(found) < messages and time.monotonic() < deadline:
         message = consumer.poll(0.5)
         if message is not None and message.error() is None:
-            found.add(message.value())
+            found.add(message.value() or b"")
     consumer.close()
     return len(found)
 

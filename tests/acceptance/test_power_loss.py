@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import Any
 
 from flows.domain.instance import Status
 from flows.doors.controlplane.processes import environments, process
@@ -26,7 +27,7 @@ BACK_SECONDS = 120
 
 def test_everything_comes_back_by_itself_after_a_power_loss(plane: Plane, demo: Demo) -> None:
     lan, settings = plane.lab.client("lan").netns, demo.settings()
-    where = {"settings": settings, "topic": "power"}
+    where: dict[str, Any] = {"settings": settings, "topic": "power"}
     assert client(lan, verb="create_topic", **where) == "ok"
     sent = client(lan, verb="produce_and_consume", messages=MESSAGES, **where)
     assert sent["acknowledged"] == MESSAGES

@@ -129,6 +129,8 @@ def test_what_was_cut_off_goes_on_with_the_brokers_that_are_left() -> None:
     plan = plan_resize(whole, asked(MEDIUM))
     assert (plan.wish.flavor, plan.wish.start_generation) == (MEDIUM, 2)
     half = replace(whole, wish=plan.wish, settled_wish=wish())
-    first = replace(half.brokers[0], host=replace(half.brokers[0].host, started_generation=2))
+    host = half.brokers[0].host
+    assert host is not None
+    first = replace(half.brokers[0], host=replace(host, started_generation=2))
     half = replace(half, brokers=(first, *half.brokers[1:]))
     assert plan_resize(half, asked(MEDIUM)).due == (2, 3)

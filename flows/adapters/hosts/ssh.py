@@ -150,16 +150,6 @@ class SshHosts:
 
         return self._must(machine, change)
 
-    def _change(self, machine: Machine, epoch: int, verb: str, **given: Any) -> Any:
-        """Does it as an operation whose number the host accepts; safe to be done twice."""
-
-        def change(connection: Connection) -> Any:
-            claimed = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
-            ask(connection, CLAIM, "claim", **claimed)
-            return ask(connection, _BROKER, verb, **given)
-
-        return self._must(machine, change)
-
     def _must(self, machine: Machine, question: Callable[[Connection], Any]) -> Any:
         try:
             return self._connections.ask(machine, question)
