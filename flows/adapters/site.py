@@ -28,6 +28,7 @@ from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
 from flows.domain.probing import ProbeEnd, Sight
+from flows.domain.progress import Progress
 from flows.domain.quotas import Allowance
 from flows.domain.reassignment import PartitionName
 from flows.domain.wish import Wish
@@ -417,6 +418,10 @@ class Records(Protocol):
     def holds(self, epoch: int) -> bool: ...
     def holder(self, instance_id: str) -> OperationRow | None:
         """The living operation of an instance."""
+        ...
+
+    def note_progress(self, epoch: int, progress: Progress) -> None:
+        """The history says how far a running operation is; one that ended says nothing."""
         ...
 
     def close(self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]

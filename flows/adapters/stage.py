@@ -20,6 +20,10 @@ class Stage(Protocol):
         """A page that stays with the run; `key` is lower-case letters, digits and dashes."""
         ...
 
+    def progress(self, percent: float, words: str) -> None:
+        """How far the operation is, and how long it may still take."""
+        ...
+
     def say(self, line: str) -> None:
         """One line of the log."""
         ...
@@ -43,6 +47,7 @@ class PlainStage:
         self.pages: dict[str, str] = {}
         self.lines: list[str] = []
         self.titles: list[str] = []
+        self.percents: list[float] = []
 
     def step(self, title: str, work: Callable[[], T]) -> T:
         """Does the work."""
@@ -52,6 +57,10 @@ class PlainStage:
     def publish(self, key: str, markdown: str) -> None:
         """Keeps the newest page of a key."""
         self.pages[key] = markdown
+
+    def progress(self, percent: float, words: str) -> None:
+        """Keeps how far it was, each time."""
+        self.percents.append(percent)
 
     def say(self, line: str) -> None:
         """Keeps the line."""

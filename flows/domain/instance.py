@@ -118,6 +118,8 @@ class Instance:
     surroundings: Surroundings | None = None
     allowance: Allowance = field(default_factory=Allowance)
     cluster: ClusterState | None = None
+    seconds_per_broker: float | None = None
+    """What a broker's turn took in the last rolls; None before there was one."""
     storage_growths: int = 0
     """How often the storage of each broker was made larger."""
 

@@ -17,6 +17,7 @@ from flows.domain.errors import Refused, refusal
 from flows.domain.impact import Impact, check_at_risk, impact
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import PlannedStep
+from flows.domain.progress import expected
 from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
 from flows.domain.wish import Wish
 
@@ -95,7 +96,7 @@ def plan_restart(instance: Instance, request: RestartInstance) -> RestartPlan:
     return RestartPlan(
         f"Restart instance {instance.name}",
         (*steps, closing_step(instance)),
-        felt.sentences,
+        (*felt.sentences, expected(len(numbers), instance.seconds_per_broker)),
         instance=instance,
         wish=wish,
         due=numbers,

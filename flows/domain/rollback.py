@@ -11,6 +11,7 @@ from flows.domain.errors import Refused, refusal
 from flows.domain.impact import Impact, check_at_risk, impact
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import PlannedStep
+from flows.domain.progress import expected
 from flows.domain.restart import check_answering, is_due
 from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
 from flows.domain.wish import GENERATIONS, Wish
@@ -50,7 +51,7 @@ def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
     return RollPlan(
         f"Roll back the change of {instance.name}",
         (*(_step(instance.broker(number)) for number in due), closing_step(instance)),
-        felt.sentences,
+        (*felt.sentences, expected(len(due), instance.seconds_per_broker)),
         instance=instance,
         wish=wish,
         due=due,

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flows.domain.errors import EffectFailed
-from flows.doors.prefect_api import Json, PrefectApi, Unreachable, flow_run, task_runs
+from flows.doors.prefect_api import (
+    Json,
+    PrefectApi,
+    Unreachable,
+    flow_run,
+    progress_words,
+    task_runs,
+)
 
 POLL_SECONDS = 0.5
 SILENCE_SECONDS = 120
@@ -46,6 +53,7 @@ class RunSeen:
     message: str
     seconds: float
     plan_only: bool = False
+    progress: str = ""
     steps: tuple[StepSeen, ...] = ()
 
     @property
@@ -116,6 +124,7 @@ def look(api: PrefectApi, run_id: str) -> RunSeen:
         message=str(state.get("message") or ""),
         seconds=_seconds(run),
         plan_only=_asks_for_plan(run["parameters"].get("request")),
+        progress=progress_words(api, run_id),
         steps=tuple(_step(each) for each in task_runs(api, run_id)),
     )
 

@@ -162,6 +162,18 @@ def pages(api: PrefectApi, run_id: str) -> dict[str, str]:
     return {each["key"]: each["data"] for each in reversed(found) if each["type"] == "markdown"}
 
 
+def progress_words(api: PrefectApi, run_id: str) -> str:
+    """What the run said last of how far it is; empty when it said nothing."""
+    filters = {
+        "flow_runs": {"id": {"any_": [run_id]}},
+        "artifacts": {"type": {"any_": ["progress"]}},
+        "sort": "UPDATED_DESC",
+        "limit": 1,
+    }
+    found: Sequence[Json] = api.post("/artifacts/filter", filters)
+    return str(found[0]["description"] or "") if found else ""
+
+
 def _busy(response: httpx.Response) -> bool:
     return response.status_code in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.states import Failed
@@ -22,6 +27,9 @@ class PrefectStage:
     A step runs in the caller's own thread, because ansible-runner must have the main one. Nothing
     that a step takes or gives becomes a parameter or a result of Prefect's: both would be stored.
     """
+
+    def __init__(self) -> None:
+        self._bar: UUID | None = None
 
     def step(self, title: str, work: Callable[[], T]) -> T:
         """Does the work as a task run of that title; its error is raised as it is."""
@@ -43,6 +51,13 @@ class PrefectStage:
     def publish(self, key: str, markdown: str) -> None:
         """The page is an artifact of the run."""
         create_markdown_artifact(markdown=markdown, key=key)
+
+    def progress(self, percent: float, words: str) -> None:
+        """A bar among the artifacts of the run, moved on each time."""
+        if self._bar is None:
+            self._bar = create_progress_artifact(progress=percent, description=words)
+        else:
+            update_progress_artifact(self._bar, progress=percent, description=words)
 
     def say(self, line: str) -> None:
         """The line is in the log of the run."""

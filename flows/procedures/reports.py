@@ -44,6 +44,10 @@ class TimedStage:
         """Passes the page on."""
         self._stage.publish(key, markdown)
 
+    def progress(self, percent: float, words: str) -> None:
+        """Passes it on."""
+        self._stage.progress(percent, words)
+
     def say(self, line: str) -> None:
         """Passes the line on."""
         self._stage.say(line)

@@ -24,6 +24,7 @@ from flows.steps.one_broker import (
     warm,
 )
 from flows.steps.probing import probing
+from flows.steps.progress import RollProgress
 from flows.steps.readiness import (
     all_in_sync,
     all_lead,
@@ -49,6 +50,7 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
     """
     let_clients_in(site, plan.instance)
     left = set(plan.due)
+    progress = RollProgress(site, plan.instance, len(left))
     with probing(site, plan.instance) as probe:
         for instance, broker in next_brokers(site, left):
             wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
@@ -59,6 +61,7 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
                 bring_back(site, instance, broker)
                 wait_for(site, probe.calm())
             left.remove(broker.id)
+            progress.broker_done(probe.last)
             probe.check_budget(plan.stall_budget, left)
         settle(site, plan.instance)
 

@@ -8,6 +8,7 @@ from flows.adapters.site import Records
 from flows.domain.errors import refusal
 from flows.domain.moments import Period
 from flows.domain.operations import OperationRow, OperationStatus, is_failed_creation
+from flows.domain.progress import progress_in
 
 ALWAYS = Period()
 
@@ -65,5 +66,11 @@ def _line(row: OperationRow) -> HistoryLine:
         started=row.started.isoformat(),
         finished=row.finished.isoformat() if row.finished else None,
         run=run.link or run.id,
-        reason=row.reason,
+        reason=row.reason or _how_far(row),
     )
+
+
+def _how_far(row: OperationRow) -> str:
+    """What a running operation says instead of a reason."""
+    told = progress_in(row.result) if row.status is OperationStatus.RUNNING else None
+    return told.words if told else ""

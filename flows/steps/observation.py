@@ -23,6 +23,7 @@ from flows.domain.instance import (
 )
 from flows.domain.machines import MachineOrder
 from flows.domain.operations import OperationStatus
+from flows.domain.progress import pace_of
 from flows.domain.surroundings import Surroundings
 from flows.domain.wish import Wish
 from flows.steps.hosts import on_each
@@ -43,6 +44,7 @@ def observe(site: Site, row: InstanceRow) -> Instance:
         controller=cluster.controller if cluster else None,
         cluster=cluster,
         settled_wish=settled_wish(site.records, row),
+        seconds_per_broker=pace_of(site.records.history(row.id)),
         allowance=site.records.allowance(row.id),
         storage_growths=storage_growths(site.records, row.id),
     )

@@ -45,11 +45,9 @@ def stays_out(instance: Instance, broker: Broker) -> Gate:
     out: list[float] = []
 
     def reason(site: Site) -> str | None:
-        state, now = site.zookeeper.state(instance), site.clock.monotonic()
-        needed = still_needed(broker.id, state)
-        if needed and broker.id in state.registrations:
+        needed, now = _kept_out(site, instance, broker), site.clock.monotonic()
+        if needed:
             out.clear()
-            site.kafka.shut_down(instance, state, broker.id)
             return needed
         out.append(now)
         return None if now - out[0] >= OUT_SECONDS else f"broker {broker.id} left just now"
@@ -60,25 +58,34 @@ def stays_out(instance: Instance, broker: Broker) -> Gate:
 @step("broker {broker.id}: stop Kafka")
 def stop_broker(site: Site, instance: Instance, broker: Broker) -> None:
     """Kafka has stopped by itself; GateTimeout when it did not in time, it is never killed."""
-    machine = _machine(broker)
-    site.hosts.stop_kafka(machine, site.epoch)
-    wait(site, kafka_stopped(broker))
+    site.hosts.stop_kafka(_machine(broker), site.epoch)
+    wait(site, kafka_stopped(instance, broker))
 
 
-def kafka_stopped(broker: Broker) -> Gate:
-    """Nothing of the broker runs any more."""
+def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
+    """Nothing of the broker runs any more; until then nobody takes it back."""
     machine = _machine(broker)
 
     def reason(site: Site) -> str | None:
         left = site.hosts.kafka_processes(machine)
         if not left:
             return None
+        _kept_out(site, instance, broker)
         return (
             f"process {left[0]} still runs on {machine.name}; it was not killed, since that would "
             "cost a log recovery"
         )
 
     return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)
+
+
+def _kept_out(site: Site, instance: Instance, broker: Broker) -> str | None:
+    """Why the broker was still needed; the controller was asked to take it out then."""
+    state = site.zookeeper.state(instance)
+    needed = still_needed(broker.id, state) if broker.id in state.registrations else None
+    if needed:
+        site.kafka.shut_down(instance, state, broker.id)
+    return needed
 
 
 @step("broker {broker.id}: start Kafka")

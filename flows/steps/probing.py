@@ -55,9 +55,14 @@ class Watch:
 
     def check_budget(self, budget: float, left: Iterable[int]) -> None:
         """EffectFailed when clients of the last broker waited longer, and others are left."""
-        reason = over_budget(self.found[-1], budget, left) if self.found else None
+        reason = over_budget(self.last, budget, left) if self.last else None
         if reason:
             raise EffectFailed(reason)
+
+    @property
+    def last(self) -> Measured | None:
+        """What was felt of the broker that had its turn last."""
+        return self.found[-1] if self.found else None
 
     def end(self) -> ProbeEnd | None:
         """The probe has ended."""

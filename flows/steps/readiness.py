@@ -102,11 +102,21 @@ def _ignorant(
 
 
 def _replication(instance: Instance) -> Callable[[Site], object]:
-    """How far replication is: changes as long as it moves."""
+    """How far replication is: changes as long as brokers come back and replicas grow."""
 
     def place(site: Site) -> object:
         state = site.zookeeper.state(instance)
-        behind = [part.name for part in state.partitions if part.under_replicated]
-        return sorted(state.registrations), behind
+        lagging = {
+            broker.id: [part.name for part in gates.absent_from(broker.id, state)]
+            for broker in instance.brokers
+        }
+        sizes = on_each(lambda broker: _bytes(site, broker, lagging[broker.id]), instance.brokers)
+        return sorted(state.registrations), lagging, sizes
 
     return place
+
+
+def _bytes(site: Site, broker: Broker, partitions: list[str]) -> tuple[int, ...]:
+    if broker.machine is None or not partitions:
+        return ()
+    return site.hosts.partition_bytes(broker.machine, partitions)

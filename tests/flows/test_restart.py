@@ -190,3 +190,23 @@ def test_what_clients_felt_is_in_history_and_report() -> None:
     assert [gap[3] for gap in felt["gaps"]] == [0.7]
     assert "## What clients felt" in world.stage.pages["report"]
     assert world.probes.running == 0
+
+
+def test_how_far_a_restart_is_can_be_seen_while_it_runs() -> None:
+    world = created()
+    world.effects.trouble_at = world_effect("FakeHosts.stop_kafka", 2)
+    world.effects.trouble = Trouble.KILLED_BEFORE
+    with pytest.raises(Killed):
+        world.ask(restart_instance, AGAIN)
+    told = world.records.history("demo")[0].result["progress"]
+    assert told["percent"] == 33.3
+    assert world.stage.percents == [0.0, pytest.approx(33.33, abs=0.01)]
+
+
+def test_a_plan_says_how_long_it_may_take() -> None:
+    world = created()
+    world.ask(restart_instance, {**AGAIN, "plan_only": True})
+    assert "may take 90 s; no roll of it is known yet" in world.stage.pages["plan"]
+    world.ask(restart_instance, AGAIN)
+    world.ask(restart_instance, {**AGAIN, "plan_only": True})
+    assert "as earlier rolls did" in world.stage.pages["plan"]

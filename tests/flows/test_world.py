@@ -18,6 +18,7 @@ from flows.domain.instance import Instance, Machine, Status, UnitState
 from flows.domain.machines import MachineOrder
 from flows.domain.operations import Door, OperationRow, OperationStatus, Trace
 from flows.domain.permissions import OPEN_TOPIC
+from flows.domain.progress import Progress
 from flows.instances.create_instance import create_instance
 from flows.procedures.remembering import start_row
 from flows.steps.observation import remembered
@@ -176,6 +177,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Records.forget_machines": lambda s: s.world.records.forget_machines("t0000001"),
     "Records.open": lambda s: s.world.records.open(s.row()),
     "Records.note": lambda s: s.world.records.note(s.row()),
+    "Records.note_progress": lambda s: s.world.records.note_progress(s.epoch, Progress(50, 20)),
     "Records.close": lambda s: s.world.records.close(s.epoch, OperationStatus.FAILED, "", {}),
     "Records.trace": lambda s: s.world.records.trace(
         Trace("instanceStatusChanged", "ada", Door.PYTHON, "demo", {}, "done")

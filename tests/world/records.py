@@ -11,6 +11,7 @@ from flows.adapters.site import InstanceRow, Revision
 from flows.domain.errors import EffectFailed, Refused, Superseded, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Run, Trace
+from flows.domain.progress import Progress
 from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount, amount_of, check_quotas
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
@@ -149,6 +150,13 @@ class FakeRecords(Fake):
         """The living operation of an instance."""
         running = self._running(instance_id, None)
         return _first(row for row in running if self._alive(row.caller.run))
+
+    @changes
+    def note_progress(self, epoch: int, progress: Progress) -> None:
+        """It is kept with the operation, if that runs."""
+        if epoch in {row.epoch for row in self._running_at_all()}:
+            told = {"progress": progress.stored()}
+            self.operations[epoch] = replace(self.operations[epoch], result=told)
 
     @changes
     def close(

@@ -27,6 +27,7 @@ from flows.adapters.site import Clock, InstanceRow, Processes, Revision
 from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine, Status
 from flows.domain.operations import OperationRow, OperationStatus, Trace
+from flows.domain.progress import Progress
 from flows.domain.quotas import DEFAULT_QUOTAS, Allowance, Amount
 from flows.domain.wish import Wish
 
@@ -191,6 +192,16 @@ class SqlRecords:
         """The living operation of an instance."""
         with reading(self._engine) as connection:
             return lock.living_holder(connection, instance_id, self._processes)
+
+    def note_progress(self, epoch: int, progress: Progress) -> None:
+        """The history says how far a running operation is; one that ended says nothing."""
+        running = operations.c.status == OperationStatus.RUNNING.value
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(operations)
+                .where(operations.c.number == epoch, running)
+                .values(result={"progress": progress.stored()})
+            )
 
     def close(
         self, epoch: int, status: OperationStatus, reason: str, result: Mapping[str, Any]

@@ -41,7 +41,9 @@ def _picture(runs: Sequence[RunSeen], spinner: Spinner) -> RenderableType:
 
 
 def _head(run: RunSeen) -> Text:
-    return Text.assemble((run.name, "bold"), f"  {run.state_name.lower()}  {run.seconds:.0f} s")
+    told = f"  {run.state_name.lower()}  {run.seconds:.0f} s"
+    far = f"  {run.progress}" if run.progress and not run.over else ""
+    return Text.assemble((run.name, "bold"), told, (far, "cyan"))
 
 
 def _steps(run: RunSeen, spinner: Spinner) -> Table:
@@ -70,6 +72,9 @@ class _Lines:
             if run.state_name == "Late" and run.id not in self._told:
                 self._told.add(run.id)
                 print(f"  {run.name}: waits for a free worker", flush=True)
+            if run.progress and (run.id + run.progress) not in self._told:
+                self._told.add(run.id + run.progress)
+                print(f"  {run.name}: {run.progress}", flush=True)
             for step in run.steps:
                 if step.over and step.id not in self._told:
                     self._told.add(step.id)
