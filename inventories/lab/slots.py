@@ -63,6 +63,13 @@ def owner(slot: int) -> Path | None:
     return directory if (directory / "lab.json").exists() else None
 
 
+def owners() -> tuple[Path, ...]:
+    """The directories of all labs of this host that claim a slot, whatever their root."""
+    slots_claimed = [int(claim.name.removeprefix("kf")) for claim in CLAIMS.glob("kf*")]
+    found = (owner(slot) for slot in sorted(slots_claimed))
+    return tuple(directory for directory in found if directory is not None)
+
+
 def _obstacle(labs: Path, whole: str, slot: int) -> str | None:
     for name, record in lab_records(labs).items():
         if record.slot == slot:

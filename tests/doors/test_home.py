@@ -12,10 +12,12 @@ from flows.doors.controlplane.clean import removals, staying
 from flows.doors.controlplane.home import encryption_key, is_ours, login, prepare_home
 from flows.doors.controlplane.prefect_settings import environment, stale_profiles
 from flows.settings import Settings
+from inventories.lab import slots
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(slots, "CLAIMS", tmp_path / "home" / "claims")
     return Settings(
         home=tmp_path / "home", lab="no-lab", lab_root=tmp_path / "labs", cache=tmp_path / "cache"
     )
@@ -82,6 +84,17 @@ def test_a_cache_that_other_labs_use_stays(settings: Settings) -> None:
     assert staying(settings) == (
         f"the cache {settings.cache} stays, because of other labs: neighbour"
     )
+
+
+def test_a_cache_that_a_lab_elsewhere_uses_stays(settings: Settings) -> None:
+    settings.cache.mkdir()
+    elsewhere = settings.lab_root.parent / "elsewhere" / "distant"
+    for directory in (elsewhere, slots.CLAIMS):
+        directory.mkdir(parents=True)
+    (elsewhere / "lab.json").write_text("{}")
+    (slots.CLAIMS / "kf0").write_text(str(elsewhere))
+    assert removals(settings) == ()
+    assert "because of other labs: distant" in staying(settings)
 
 
 def test_the_environment_of_prefect_holds_no_secret_and_nobody_elses_settings(

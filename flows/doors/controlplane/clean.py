@@ -17,6 +17,7 @@ from flows.doors.controlplane.programs import names, pid_file
 from flows.doors.controlplane.progress import StepLines
 from flows.doors.wiring import open_lab
 from flows.settings import Settings
+from inventories.lab import slots
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def _cache(settings: Settings) -> Removal | None:
 
 
 def _other_labs(settings: Settings) -> list[str]:
-    if not settings.lab_root.is_dir():
-        return []
-    names = (path.name for path in settings.lab_root.iterdir() if path.is_dir())
-    return sorted(name for name in names if name != settings.lab and not name.startswith("."))
+    """Labs that stand on the cache's image: under our root, running or not, and elsewhere."""
+    here = settings.lab_root.iterdir() if settings.lab_root.is_dir() else ()
+    labs = {path for path in here if path.is_dir() and not path.name.startswith(".")}
+    others = labs.union(slots.owners()) - {settings.lab_root / settings.lab}
+    return sorted(path.name for path in others)
 
 
 def _home(settings: Settings) -> Removal | None:
