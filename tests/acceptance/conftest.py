@@ -21,6 +21,7 @@ STORY = (
     "test_doors",
     "test_open_instance",
     "test_limits_and_lists",
+    "test_rolling",
     "test_health",
     "test_power_loss",
     "test_secrets",
