@@ -1,0 +1,115 @@
+"""An instance grows and shrinks under load, a dead machine is replaced: nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from flows.domain.cluster import ClusterState, NewTopic
+from flows.domain.instance import Machine
+from tests.acceptance.parts import Demo
+from tests.acceptance.plane import Plane, wait_until
+from tests.acceptance.test_rolling import changed, load, started
+
+GB = 1 << 30
+ROLL = ("at_risk=accept", "stall_budget=60")
+"""The story has a topic with one replica by now."""
+
+
+@pytest.fixture(scope="module")
+def topic(plane: Plane, demo: Demo) -> str:
+    """24 partitions, three replicas, two of them in sync."""
+    turns = [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
+    assignment = {number: turns[number % 3] for number in range(24)}
+    safe = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+    plane.doors.kafka.create_topic(demo.instance, NewTopic("grown", assignment, safe))
+    return "grown"
+
+
+def test_storage_grows_live(plane: Plane, demo: Demo, topic: str) -> None:
+    before = started(plane, demo)
+    with load(plane, demo, topic) as told:
+        plane.succeeds("run", "grow-storage", "instance=demo", "storage_per_broker=200")
+    assert_nothing_lost(told.answer)
+    assert started(plane, demo) == before
+    disks = plane.json("disk", "demo")["brokers"]
+    assert all(disk["total_bytes"] > 195 * GB for disk in disks)
+    refused = plane.fleet("run", "grow-storage", "instance=demo", "storage_per_broker=100")
+    assert "each broker has 200 GB, and storage never shrinks" in refused.stderr
+
+
+def test_the_flavor_goes_up_and_down(plane: Plane, demo: Demo, topic: str) -> None:
+    before, memory = started(plane, demo), memory_mb(plane)
+    with load(plane, demo, topic) as told:
+        plane.succeeds("run", "change-flavor", "instance=demo", "flavor=kafka.4u8g.cluster", *ROLL)
+        large = started(plane, demo)
+        assert all(now > 1.8 * memory[name] for name, now in memory_mb(plane).items())
+        plane.succeeds("run", "change-flavor", "instance=demo", "flavor=kafka.2u4g.cluster", *ROLL)
+    assert_nothing_lost(told.answer)
+    assert memory_mb(plane) == memory
+    assert changed(before, large) == changed(large, started(plane, demo)) == {1, 2, 3}
+    assert plane.json("show", "demo")["parameters"]["flavor"] == "kafka.2u4g.cluster"
+
+
+def test_a_broker_is_added_and_carries_its_part(plane: Plane, demo: Demo, topic: str) -> None:
+    before = started(plane, demo)
+    with load(plane, demo, topic) as told:
+        plane.succeeds(
+            "run", "add-brokers", "instance=demo", "brokers=4", "rebalance=true", "throttle=50"
+        )
+    assert_nothing_lost(told.answer)
+    state = cluster(plane)
+    assert sorted(state.registrations) == [1, 2, 3, 4]
+    assert len([part for part in state.partitions if 4 in part.replicas]) > 10
+    assert any(part.leader == 4 for part in state.partitions if part.topic == topic)
+    assert not [key for key in throttles(state) if "throttle" in key]
+    assert {number: when for number, when in started(plane, demo).items() if number < 4} == before
+
+
+def test_a_machine_that_died_for_good_is_replaced(plane: Plane, demo: Demo, topic: str) -> None:
+    dead = machine_of(plane, 3)
+    refused = plane.fleet("run", "replace-broker", "instance=demo", "broker=3")
+    assert f"its machine {dead.name} is alive" in refused.stderr
+    with load(plane, demo, topic) as told:
+        plane.lab.crash(dead.name)
+        wait_until(lambda: 3 not in cluster(plane).registrations, "its session has expired", 60)
+        plane.succeeds("run", "replace-broker", "instance=demo", "broker=3", "throttle=50")
+    assert_nothing_lost(told.answer)
+    new = machine_of(plane, 3)
+    assert (new.address, new.zone, new.generation) == (dead.address, dead.zone, 2)
+    assert new.host_key != dead.host_key
+    assert plane.lab.show(dead.name) is None
+    state = cluster(plane)
+    assert not [part.name for part in state.partitions if part.under_replicated]
+    assert plane.doors.zookeeper.serving(plane.instance("demo")) == (1, 2, 3)
+
+
+def assert_nothing_lost(answer: Mapping[str, Any]) -> None:
+    """Every message was acknowledged, once, and is there."""
+    assert answer["failed"] == {}
+    assert (answer["lost"], answer["duplicated"]) == (0, 0)
+    assert answer["acknowledged"] == answer["sent"] > 100
+
+
+def cluster(plane: Plane) -> ClusterState:
+    """The cluster as ZooKeeper holds it."""
+    return plane.doors.zookeeper.state(plane.instance("demo"))
+
+
+def throttles(state: ClusterState) -> list[str]:
+    """Every setting that topics and brokers were given."""
+    told = [*state.topic_configs.values(), *state.broker_configs.values()]
+    return [key for values in told for key in values]
+
+
+def machine_of(plane: Plane, broker: int) -> Machine:
+    """The machine of a broker."""
+    return next(each for each in plane.instance_machines("demo") if each.broker == broker)
+
+
+def memory_mb(plane: Plane) -> Mapping[str, int]:
+    """What the lab really gives to each machine of the instance."""
+    seen = {each.name: plane.lab.show(each.name) for each in plane.instance_machines("demo")}
+    return {name: found.effective_memory_mb for name, found in seen.items() if found}
