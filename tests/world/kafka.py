@@ -215,7 +215,8 @@ class FakeKafka(Fake):
     def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
         """The broker is out of every in-sync set until it registers anew."""
         alive = self._zookeeper.registrations(instance)
-        if broker not in alive or state.controller not in alive:
+        known = state.registrations.get(broker)
+        if known is None or known != alive.get(broker) or state.controller not in alive:
             raise EffectFailed(f"broker {broker} or the controller is gone")
         self.clusters[instance.id].left[broker] = alive[broker]
         return ()
