@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flows.adapters.stage import Findings, Stage
 from flows.domain.cluster import (
@@ -23,15 +23,18 @@ from flows.domain.cluster import (
     RoundTrip,
     ZNode,
 )
-from flows.domain.firewall import Hold
 from flows.domain.instance import Broker, HostState, Instance, Machine, Status
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.operations import Caller, OperationRow, OperationStatus, Run, Trace
-from flows.domain.probing import ProbeEnd, Sight
-from flows.domain.progress import Progress
 from flows.domain.quotas import Allowance
-from flows.domain.reassignment import PartitionName
 from flows.domain.wish import Wish
+
+if TYPE_CHECKING:
+    # Every command imports this file; what it names only in signatures `fleet ls` need not pay for.
+    from flows.domain.firewall import Hold
+    from flows.domain.probing import ProbeEnd, Sight
+    from flows.domain.progress import Progress
+    from flows.domain.reassignment import PartitionName
 
 
 class Clock(Protocol):
