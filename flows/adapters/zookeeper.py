@@ -31,10 +31,11 @@ from kazoo.exceptions import (
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.security import ACL, Id
 
-from flows.domain.cluster import ClusterState, Partition, ZNode
+from flows.domain.cluster import ClusterState, Partition, Raised, ZNode
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ZOOKEEPER_CLIENT_PORT
+from flows.domain.raising import RAISED_PATH, read_raised
 
 LIMIT_SECONDS = 15.0
 """The longest that a session may take to begin, and any one answer to come."""
@@ -366,7 +367,13 @@ def cluster_state(session: _Session, chroot: str) -> ClusterState:
         reassigning=_reassigning(session, chroot, placed),
         topic_configs=_configs(session, f"{chroot}/config/topics"),
         broker_configs=_configs(session, f"{chroot}/config/brokers"),
+        raised=_raised(session, chroot),
     )
+
+
+def _raised(session: _Session, chroot: str) -> tuple[Raised, ...]:
+    node = session.get(chroot + RAISED_PATH)
+    return read_raised(node.data.decode()) if node else ()
 
 
 def _configs(session: _Session, parent: str) -> dict[str, dict[str, str]]:

@@ -54,12 +54,23 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Raised:
+    """A partition that has more replicas for a while: `before` is what is to be put back."""
+
+    topic: str
+    number: int
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ClusterState:
     """A cluster as ZooKeeper holds it: the truth that metadata follows some moments later.
 
     `registrations` is broker -> czxid of its registration; `reassigning` names partitions whose
     replicas are being moved; `topic_configs` and `broker_configs` are what was set at run time,
-    by topic and by broker id or `<default>`.
+    by topic and by broker id or `<default>`; `raised` what a roll gave more replicas and has not
+    put back yet.
     """
 
     registrations: Mapping[int, int] = field(default_factory=dict)
@@ -68,6 +79,7 @@ class ClusterState:
     reassigning: tuple[str, ...] = ()
     topic_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     broker_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    raised: tuple[Raised, ...] = ()
 
     def setting(self, partition: Partition, key: str, otherwise: str) -> str:
         """What holds for a partition: its topic's value, its leader's, everybody's, or the last."""

@@ -91,7 +91,10 @@ def too_few_left(broker: int, state: ClusterState, *, accepted: bool) -> str | N
     """Whether every partition keeps enough replicas in sync when the broker goes.
 
     Those that can never be spared count unless they were accepted; nobody waits for internal ones.
+    A broker that is gone already takes nothing away, even where it was the last one in sync.
     """
+    if broker not in state.registrations:
+        return None
     lost = [
         part
         for part in would_lose(broker, state)
@@ -127,6 +130,17 @@ def unknown_to_broker(broker: int, seen: Cluster, state: ClusterState) -> str | 
     known = {part.name for part in seen.partitions}
     unknown = [part for part in state.partitions if part.name not in known]
     return f"broker {broker} does not know {_partitions(unknown)}" if unknown else None
+
+
+def is_left_out(broker: int, state: ClusterState) -> bool:
+    """Whether a broker that is registered is in sync with nobody, though it has replicas.
+
+    So is one that was taken out to stop and did not: it gets nothing to do until it starts anew.
+    """
+    held = [part for part in state.partitions if broker in part.replicas]
+    shared = [part for part in held if len(part.replicas) > 1]
+    registered = broker in state.registrations
+    return registered and bool(shared) and not any(broker in part.in_sync for part in shared)
 
 
 def preferred_of(broker: int, state: ClusterState) -> tuple[Partition, ...]:

@@ -17,8 +17,6 @@ from flows.domain.request import InstanceRequest
 from flows.domain.restart import check_answering
 from flows.domain.wish import Wish
 
-MEGABYTE = 1_000_000
-
 
 class AddBrokers(InstanceRequest):
     """Give an instance more brokers; those that it has are not touched."""
@@ -67,14 +65,13 @@ def plan_growth(instance: Instance, request: AddBrokers) -> GrowthPlan:
     if wish != instance.wish:
         _check(instance, grown)
     nothing = wish == instance.wish and not instance.change_is_open
-    speed = int(request.throttle * MEGABYTE) or None
     return GrowthPlan(
         title,
         () if nothing else tuple(_steps(grown, request.rebalance)),
         instance=grown,
         wish=wish,
         rebalance=request.rebalance,
-        pace=Pace(speed),
+        pace=Pace.at(request.throttle),
     )
 
 

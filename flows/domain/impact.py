@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.domain.cluster import ClusterState, Partition
-from flows.domain.errors import Refused
+from flows.domain.errors import Refused, refusal
+from flows.domain.instance import Instance
+from flows.domain.plan import PlannedStep
 from flows.domain.reassignment import Goal, Proposal, assignment_of, propose
 from flows.domain.rolling import AtRisk
 
 NAMED_AT_MOST = 5
+RAISED_AT_MOST = 20_000
+"""Partitions of which one roll can raise the replicas: one node remembers them (1 MB)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Impact:
         """Those of users' topics: they decide whether the change is refused."""
         return tuple(part for part in self.partitions if not part.topic.startswith("__"))
 
+    def needed(self, partition: Partition) -> int:
+        """Replicas with which one can be spared: one more than a write needs."""
+        return self.min_in_sync[partition.name] + 1
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """For the plan's page; empty when nobody will feel more than a moved leader."""
@@ -88,15 +96,76 @@ def impact(
     return Impact(tuple(each for each in felt if each.partitions), tuple(waiting), needed)
 
 
-def check_at_risk(found: Impact, choice: AtRisk) -> None:
-    """Refuses a roll that users' topics would feel, unless somebody chose otherwise."""
+def impact_on(instance: Instance, brokers: Iterable[int]) -> Impact:
+    """What is felt when these brokers of an instance are stopped one at a time."""
+    return impact(instance.cluster, brokers, {}) if instance.cluster else Impact()
+
+
+def check_at_risk(found: Impact, choice: AtRisk, brokers: int) -> None:
+    """Refuses a roll that users' topics would feel, unless somebody chose otherwise.
+
+    `brokers` is how many there are: of a partition that needs more no replicas can be raised.
+    """
     if choice is AtRisk.REFUSE and found.user_partitions:
         names = [part.name for part in found.user_partitions]
-        others = ", ".join(str(each) for each in AtRisk if each is not AtRisk.REFUSE)
         raise Refused(
             f'at_risk "{choice}": {_some(names)} cannot be read, or written with acks=all, while '
-            f"a broker is away; give their topics more replicas, or choose one of {others}"
+            f"a broker is away; give their topics more replicas, or choose one of {_other(choice)}"
         )
+    if choice is AtRisk.RAISE_REPLICAS:
+        _check_raisable(found, brokers)
+
+
+def _check_raisable(found: Impact, brokers: int) -> None:
+    short = [
+        f"{part.name} (min.insync.replicas {found.min_in_sync[part.name]})"
+        for part in found.user_partitions
+        if found.needed(part) > brokers
+    ]
+    if short:
+        rule = (
+            f"{_some(short)} would need more replicas than there are brokers ({brokers}); lower "
+            f"min.insync.replicas of their topics, or choose one of {_other(AtRisk.RAISE_REPLICAS)}"
+        )
+        raise refusal("at_risk", str(AtRisk.RAISE_REPLICAS), rule)
+    if len(found.user_partitions) > RAISED_AT_MOST:
+        rule = f"{len(found.user_partitions)} partitions are at risk, {RAISED_AT_MOST} are accepted"
+        raise refusal("at_risk", str(AtRisk.RAISE_REPLICAS), rule)
+
+
+def _other(choice: AtRisk) -> str:
+    return ", ".join(str(each) for each in AtRisk if each is not choice)
+
+
+def felt_with(found: Impact, choice: AtRisk) -> Impact:
+    """What is still felt as was chosen: nothing of partitions whose replicas are raised."""
+    if choice is not AtRisk.RAISE_REPLICAS:
+        return found
+    raised = {part.name for part in found.user_partitions}
+    felt = tuple(
+        Felt(
+            each.broker,
+            tuple(part for part in each.unavailable if part.name not in raised),
+            tuple(part for part in each.unwritable if part.name not in raised),
+        )
+        for each in found.felt
+    )
+    return Impact(tuple(each for each in felt if each.partitions), (), found.min_in_sync)
+
+
+def closing_steps(instance: Instance, found: Impact, choice: AtRisk) -> tuple[PlannedStep, ...]:
+    """What a roll sees to beside its brokers, also when it was cut off after the last of them."""
+    names = [part.name for part in found.user_partitions]
+    words = "see that every broker is in sync and leads what it should"
+    settled = PlannedStep("instance", words, f"settled {choice} {names}" if names else "settled")
+    if names and choice is AtRisk.RAISE_REPLICAS:
+        words = f"more replicas for {_some(names)}; put back after the last broker"
+        return PlannedStep("partitions", words, "raised"), settled
+    if instance.cluster and instance.cluster.raised:
+        left = [f"{each.topic}-{each.number}" for each in instance.cluster.raised]
+        words = f"put the replicas of {_some(left)} back, which were raised for the roll"
+        return PlannedStep("partitions", words, "put back"), settled
+    return (settled,)
 
 
 def raised_replicas(state: ClusterState, found: Impact, racks: Mapping[int, str]) -> Proposal:
@@ -108,7 +177,7 @@ def raised_replicas(state: ClusterState, found: Impact, racks: Mapping[int, str]
     brokers = tuple(sorted(state.registrations))
     by_count: defaultdict[int, set[str]] = defaultdict(set)
     for part in found.user_partitions:
-        by_count[found.min_in_sync[part.name] + 1].add(part.name)
+        by_count[found.needed(part)].add(part.name)
     assignment = assignment_of(state.partitions)
     moves = [
         move

@@ -15,12 +15,12 @@ from pydantic import Field, field_validator, model_validator
 from flows.domain.choices import Switch, choice
 from flows.domain.creation import AddressList
 from flows.domain.errors import Refused, refusal
-from flows.domain.impact import Impact, check_at_risk, impact
+from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Instance
 from flows.domain.names import check_instance_name
 from flows.domain.plan import PlannedStep
 from flows.domain.restart import check_answering, is_due, raised
-from flows.domain.rolling import RollPlan, RollRequest, closing_step
+from flows.domain.rolling import RollPlan, RollRequest
 from flows.domain.tags import parse_tags, tags_after
 from flows.domain.wish import GENERATIONS, CapacityPolicy, Wish
 
@@ -143,26 +143,27 @@ def plan_modification(instance: Instance, request: ModifyInstance) -> Modificati
     before = instance.settled_wish or instance.wish
     rolls = wish.start_generation != before.start_generation
     due = tuple(each.id for each in instance.brokers if rolls and is_due(each, wish))
-    felt = impact(instance.cluster, due, {}) if instance.cluster else Impact()
-    check_at_risk(felt, request.at_risk)
+    felt = impact_on(instance, due)
+    check_at_risk(felt, request.at_risk, len(instance.brokers))
+    closing = closing_steps(instance, felt, request.at_risk)
     changes = tuple(_changes(instance.wish, wish))
     return ModificationPlan(
         f"Modify instance {instance.name}",
-        (*changes, *(_restarts(instance, due) if rolls else ())),
-        (*_warnings(changes), *felt.sentences),
+        (*changes, *((*_restarts(due), *closing) if rolls else ())),
+        (*_warnings(changes), *felt_with(felt, request.at_risk).sentences),
         instance=instance,
         wish=wish,
         due=due,
         at_risk=request.at_risk,
         stall_budget=request.stall_budget,
+        pace=request.pace,
         rolls=rolls,
     )
 
 
-def _restarts(instance: Instance, due: tuple[int, ...]) -> Iterator[PlannedStep]:
+def _restarts(due: tuple[int, ...]) -> Iterator[PlannedStep]:
     for number in due:
         yield PlannedStep(f"broker {number}", "stop Kafka and start it again", "restart")
-    yield closing_step(instance)
 
 
 def _warnings(changes: Iterable[PlannedStep]) -> tuple[str, ...]:

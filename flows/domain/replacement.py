@@ -15,7 +15,6 @@ from flows.domain.reassignment import Pace
 from flows.domain.request import InstanceRequest
 from flows.domain.wish import Wish
 
-MEGABYTE = 1_000_000
 NAMED_AT_MOST = 5
 
 
@@ -77,7 +76,7 @@ def plan_replacement(instance: Instance, request: ReplaceBroker) -> ReplacementP
         instance=instance,
         wish=wish,
         broker=broker.id,
-        pace=Pace(int(request.throttle * MEGABYTE) or None),
+        pace=Pace.at(request.throttle),
     )
 
 

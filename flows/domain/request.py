@@ -42,6 +42,10 @@ class Request(BaseModel):
         except ValidationError as error:
             raise _refusal_of(error, cls) from None
 
+    def scheduled(self) -> Self:
+        """The request as a schedule makes it, without anybody to answer for a risk."""
+        return self
+
     def check_secrets(self, secrets: Mapping[str, str]) -> None:
         """Refuses secrets that break a rule; `secrets` is field -> value. None by default."""
 

@@ -16,12 +16,12 @@ from flows.domain.choices import choice
 from flows.domain.creation import check_brokers, check_storage
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
-from flows.domain.impact import check_at_risk, impact
+from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Broker, Instance
 from flows.domain.jvm import jvm
 from flows.domain.plan import PlannedStep
 from flows.domain.restart import check_answering, is_due, raised
-from flows.domain.rolling import RollPlan, RollRequest, closing_step
+from flows.domain.rolling import RollPlan, RollRequest
 from flows.domain.room import check_memory_room
 
 MOST_MEMORY = 0.9
@@ -56,27 +56,28 @@ def plan_resize(instance: Instance, request: ChangeFlavor) -> ResizePlan:
         wish = raised(instance).model_copy(update={"flavor": str(request.flavor)})
     due = tuple(broker.id for broker in instance.brokers if is_due(broker, wish))
     open_or_new = instance.change_is_open or wish != instance.wish
-    felt = impact(instance.cluster, due, {}) if instance.cluster else None
-    if felt and open_or_new:
-        check_at_risk(felt, request.at_risk)
+    felt = impact_on(instance, due)
+    if open_or_new:
+        check_at_risk(felt, request.at_risk, len(instance.brokers))
+    closing = closing_steps(instance, felt, request.at_risk)
     return ResizePlan(
         f"Change the flavor of {instance.name} to {request.flavor}",
-        tuple(_steps(instance, wish.flavor_row, due)) if open_or_new else (),
-        felt.sentences if felt else (),
+        (*_steps(wish.flavor_row, due), *closing) if open_or_new else (),
+        felt_with(felt, request.at_risk).sentences,
         instance=instance,
         wish=wish,
         due=due if open_or_new else (),
         at_risk=request.at_risk,
         stall_budget=request.stall_budget,
+        pace=request.pace,
     )
 
 
-def _steps(instance: Instance, flavor: Flavor, due: tuple[int, ...]) -> Iterator[PlannedStep]:
+def _steps(flavor: Flavor, due: tuple[int, ...]) -> Iterator[PlannedStep]:
     size = f"{flavor.vcpus} vCPUs and {flavor.memory_gb} GB"
     for number in due:
         words = f"stop Kafka, give its machine {size}, start Kafka"
         yield PlannedStep(f"broker {number}", words, flavor.name)
-    yield closing_step(instance)
 
 
 def _check_fits(instance: Instance, flavor: Flavor) -> None:

@@ -14,11 +14,11 @@ from typing import ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from flows.domain.errors import Refused, refusal
-from flows.domain.impact import Impact, check_at_risk, impact
+from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import PlannedStep
 from flows.domain.progress import expected
-from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
+from flows.domain.rolling import AtRisk, RollPlan, RollRequest, serves
 from flows.domain.wish import Wish
 
 
@@ -89,19 +89,22 @@ def plan_restart(instance: Instance, request: RestartInstance) -> RestartPlan:
     wish = instance.wish if instance.change_is_open else raised(instance, request.broker)
     due = tuple(broker for broker in instance.brokers if is_due(broker, wish))
     numbers = tuple(broker.id for broker in due)
-    felt = impact(instance.cluster, numbers, {}) if instance.cluster else Impact()
-    if request.mode is RestartMode.ROLLING:
-        check_at_risk(felt, request.at_risk)
+    felt = impact_on(instance, numbers)
+    # Whoever stops all brokers at once raises nothing.
+    choice = request.at_risk if request.mode is RestartMode.ROLLING else AtRisk.ACCEPT
+    check_at_risk(felt, choice, len(instance.brokers))
     steps = [_step(broker, wish, request.mode) for broker in due]
+    told = felt_with(felt, choice).sentences
     return RestartPlan(
         f"Restart instance {instance.name}",
-        (*steps, closing_step(instance)),
-        (*felt.sentences, expected(len(numbers), instance.seconds_per_broker)),
+        (*steps, *closing_steps(instance, felt, choice)),
+        (*told, expected(len(numbers), instance.seconds_per_broker)),
         instance=instance,
         wish=wish,
         due=numbers,
-        at_risk=request.at_risk,
+        at_risk=choice,
         stall_budget=request.stall_budget,
+        pace=request.pace,
         mode=request.mode,
     )
 

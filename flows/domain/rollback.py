@@ -8,12 +8,13 @@ has nothing to take back: whoever is down is started, and that is all.
 from __future__ import annotations
 
 from flows.domain.errors import Refused, refusal
-from flows.domain.impact import Impact, check_at_risk, impact
+from flows.domain.gates import is_left_out
+from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import PlannedStep
 from flows.domain.progress import expected
 from flows.domain.restart import check_answering, is_due
-from flows.domain.rolling import RollPlan, RollRequest, closing_step, serves
+from flows.domain.rolling import RollPlan, RollRequest, serves
 from flows.domain.wish import GENERATIONS, Wish
 
 WAYS_BACK = frozenset(
@@ -45,18 +46,26 @@ def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
     check_answering(instance)
     undoing = instance.wish.rollbacks > settled.rollbacks
     wish = instance.wish if undoing else _undone(instance, settled)
-    due = tuple(broker.id for broker in instance.brokers if is_due(broker, wish))
-    felt = impact(instance.cluster, due, {}) if instance.cluster else Impact()
-    check_at_risk(felt, request.at_risk)
+    due = tuple(
+        broker.id
+        for broker in instance.brokers
+        if is_due(broker, wish)
+        or (instance.cluster is not None and is_left_out(broker.id, instance.cluster))
+    )
+    felt = impact_on(instance, due)
+    check_at_risk(felt, request.at_risk, len(instance.brokers))
+    steps = (_step(instance.broker(number)) for number in due)
+    told = felt_with(felt, request.at_risk).sentences
     return RollPlan(
         f"Roll back the change of {instance.name}",
-        (*(_step(instance.broker(number)) for number in due), closing_step(instance)),
-        (*felt.sentences, expected(len(due), instance.seconds_per_broker)),
+        (*steps, *closing_steps(instance, felt, request.at_risk)),
+        (*told, expected(len(due), instance.seconds_per_broker)),
         instance=instance,
         wish=wish,
         due=due,
         at_risk=request.at_risk,
         stall_budget=request.stall_budget,
+        pace=request.pace,
     )
 
 

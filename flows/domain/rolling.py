@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator
 
 from flows.domain.errors import refusal
 from flows.domain.instance import Broker, Instance, UnitState
-from flows.domain.plan import Plan, PlannedStep
+from flows.domain.plan import Plan
+from flows.domain.reassignment import Pace
 from flows.domain.request import InstanceRequest
 from flows.domain.wish import Wish
 
 STALL_BUDGET_SECONDS = 5.0
+THROTTLE = 50.0
+"""MB/s at which replicas are copied that are there for a roll only."""
 
 
 class AtRisk(StrEnum):
@@ -23,24 +26,32 @@ class AtRisk(StrEnum):
 
     REFUSE = "refuse"
     ACCEPT = "accept"
+    RAISE_REPLICAS = "raise-replicas"
 
 
 class RollRequest(InstanceRequest):
     """What everybody can say who asks for a change that rolls over the brokers."""
 
-    manner_fields: ClassVar[tuple[str, ...]] = ("at_risk", "stall_budget")
+    manner_fields: ClassVar[tuple[str, ...]] = ("at_risk", "stall_budget", "throttle")
 
     at_risk: AtRisk = Field(
         default=AtRisk.REFUSE,
         title="Partitions at risk",
         description="Topics that cannot be read, or written with acks=all, while their broker is "
-        "away: refuse the change, or accept it.",
+        "away: refuse the change, accept it, or raise their replicas while it lasts. A scheduled "
+        "run refuses.",
     )
     stall_budget: float = Field(
         default=STALL_BUDGET_SECONDS,
         title="Stall budget (s)",
         description="The roll pauses after a broker whose restart let clients wait longer than "
         "this for an acknowledgement: 0.5 to 600 s.",
+    )
+    throttle: float = Field(
+        default=THROTTLE,
+        title="Throttle (MB/s)",
+        description="How fast each broker copies replicas at most that are raised for the change; "
+        "0: as fast as it can.",
     )
 
     @field_validator("at_risk", mode="before")
@@ -58,6 +69,22 @@ class RollRequest(InstanceRequest):
             raise refusal("stall_budget", seconds, "0.5 to 600 seconds are accepted")
         return seconds
 
+    @field_validator("throttle")
+    @classmethod
+    def _not_negative(cls, throttle: float) -> float:
+        if throttle < 0:
+            raise refusal("throttle", throttle, "0 (none) or more MB/s is accepted")
+        return throttle
+
+    @property
+    def pace(self) -> Pace:
+        """How replicas are raised."""
+        return Pace.at(self.throttle)
+
+    def scheduled(self) -> Self:
+        """Nobody is there to choose: partitions at risk refuse the change."""
+        return self.model_copy(update={"at_risk": AtRisk.REFUSE})
+
 
 @dataclass(frozen=True)
 class RollPlan(Plan):
@@ -72,6 +99,7 @@ class RollPlan(Plan):
     due: tuple[int, ...] = field(kw_only=True)
     at_risk: AtRisk = field(default=AtRisk.REFUSE, kw_only=True)
     stall_budget: float = field(default=STALL_BUDGET_SECONDS, kw_only=True)
+    pace: Pace = field(default=Pace(), kw_only=True)
 
 
 def next_broker(
@@ -93,9 +121,3 @@ def next_broker(
 def serves(broker: Broker) -> bool:
     """Whether the broker runs and has registered itself."""
     return broker.host is not None and broker.host.kafka is UnitState.ACTIVE and broker.registered
-
-
-def closing_step(instance: Instance) -> PlannedStep:
-    """What is left to see to when a roll was cut off, even after its last broker had started."""
-    words = "see that every broker is in sync and leads what it should"
-    return PlannedStep("instance", words, "settled")

@@ -19,10 +19,10 @@ from flows.steps.sweeping import (
     Sight,
     is_idle,
     look,
-    release_left_over,
     remember_sight,
     remember_status,
     tidy,
+    tidy_replicas,
 )
 
 AT_ALL = (*SWEPT, *LEFT_BEHIND)
@@ -66,10 +66,10 @@ def _status_line(doors: Doors, row: InstanceRow, found: tuple[str, ...]) -> str:
 def _released(doors: Doors, row: InstanceRow) -> str:
     """A change that failed may have left moves, which end by themselves; throttles do not."""
     try:
-        freed = release_left_over(doors, remembered(doors, row))
+        lines = tidy_replicas(doors, remembered(doors, row))
     except (EffectFailed, Refused):
         return ""  # Nobody answers; whoever finishes the change looks again.
-    return f"{row.wish.name}: left-over throttles removed" if freed else ""
+    return "; ".join(f"{row.wish.name}: {line}" for line in lines)
 
 
 def _tidied(doors: Doors, row: InstanceRow, sight: Sight) -> list[str]:

@@ -24,7 +24,7 @@ from flows.adapters.site import Doors, InstanceRow, Records, Site
 from flows.adapters.stage import Stage
 from flows.domain.errors import EffectFailed, Refused, ServiceError, Superseded
 from flows.domain.instance import Instance, Status
-from flows.domain.operations import Caller, OperationStatus
+from flows.domain.operations import Caller, Door, OperationStatus
 from flows.domain.plan import Plan
 from flows.domain.request import Request
 from flows.procedures.admission import CUT_OFF, check_may_begin
@@ -93,6 +93,7 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     """The instance is held for the request; or it was only looked at, and nothing is to do."""
     raw, caller, stage = context
     request, secrets = read(operation, doors, raw)
+    request = request.scheduled() if caller.door is Door.SCHEDULE else request
     subject = operation.subject(doors, request)
     _check_may_begin(operation, doors.records, subject.row, request)
     plan = operation.plan(_look(doors, subject.row, caller, stage), request)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from flows.domain.instance import Broker, Instance
-from flows.domain.rolling import RollPlan, next_broker
+from flows.domain.rolling import AtRisk, RollPlan, next_broker, serves
+from flows.procedures.raising import put_replicas_back, raise_replicas
 from flows.steps.brokers import start_brokers, stop_brokers
 from flows.steps.connections import limit_connections
 from flows.steps.observation import observe_by_id
@@ -46,13 +47,17 @@ def as_it_is(site: Site, instance: Instance, broker: Broker) -> None:
 def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
     """Every due broker was stopped, changed and started again; all are in sync and lead.
 
-    One broker at a time is away. Whatever goes wrong stops the roll before the next one.
+    One broker at a time is away. Whatever goes wrong stops the roll before the next one. Replicas
+    that were raised for it, by whichever run, are put back at its end.
     """
     let_clients_in(site, plan.instance)
     left = set(plan.due)
     progress = RollProgress(site, plan.instance, len(left))
     with probing(site, plan.instance) as probe:
         for instance, broker in next_brokers(site, left):
+            # Not before all run: what is down cannot give its replicas to anybody.
+            if plan.at_risk is AtRisk.RAISE_REPLICAS and serves(broker):
+                raise_replicas(site, instance, left, plan.pace)
             wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
             with probe.measuring(broker):
                 leave(site, instance, broker)
@@ -64,6 +69,7 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
             progress.broker_done(probe.last)
             probe.check_budget(plan.stall_budget, left)
         settle(site, plan.instance)
+    put_replicas_back(site, plan.instance)
 
 
 def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
@@ -98,6 +104,7 @@ def restart_at_once(site: Site, plan: RollPlan) -> None:
     start_brokers(site, instance)
     settle(site, instance)
     limit_connections(site, instance, brokers)
+    put_replicas_back(site, instance)
 
 
 def next_brokers(site: Site, left: Collection[int]) -> Iterator[tuple[Instance, Broker]]:

@@ -11,6 +11,7 @@ from flows.adapters.site import Doors, Hosts, InstanceRow, Kafka, Secrets, Site,
 from flows.domain.cluster import Cluster
 from flows.domain.errors import EffectFailed
 from flows.domain.health import (
+    SWEPT,
     elections_due,
     faults,
     reason_after,
@@ -23,6 +24,7 @@ from flows.domain.operations import Door, Rating, Trace
 from flows.domain.permissions import OPEN_TOPIC
 from flows.steps.certificates import certificate_ends
 from flows.steps.hosts import on_each
+from flows.steps.raising import put_back_next
 from flows.steps.reassigning import release_throttles
 from flows.steps.step import step
 
@@ -132,19 +134,24 @@ def tidy(doors: Doors, sight: Sight) -> list[str]:
     name = sight.instance.name
     said = [f"{name}: permissions for {', '.join(bare)}"] if bare else []
     moved = [f"{name}: {len(due)} leaders moved back"] if due else []
-    freed = (
-        [f"{name}: left-over throttles removed"] if release_left_over(doors, sight.instance) else []
-    )
-    return [*said, *moved, *freed]
+    left = tidy_replicas(doors, sight.instance)
+    return [*said, *moved, *(f"{name}: {each}" for each in left)]
 
 
-def release_left_over(doors: Doors, instance: Instance) -> bool:
-    """What a killed run held back is free again; True when there was something."""
+def tidy_replicas(doors: Doors, instance: Instance) -> list[str]:
+    """What a killed run held back is free again; a line for whatever there was.
+
+    At rest replicas that were raised for a roll go back too. A change that is to be finished or
+    rolled back still needs them, and puts them back itself.
+    """
     state = doors.zookeeper.state(instance)
     # Only now: whoever holds the instance by then may have set what was seen.
     if doors.records.holder(instance.id) is not None:
-        return False
-    return release_throttles(doors, instance, state)
+        return []
+    freed = release_throttles(doors, instance, state)
+    back = instance.status in SWEPT and put_back_next(doors, instance, state)
+    lines = (freed, "left-over throttles removed"), (back, "raised replicas put back")
+    return [line for happened, line in lines if happened]
 
 
 def _registered(eyes: Eyes, instance: Instance) -> frozenset[int]:

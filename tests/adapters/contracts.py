@@ -12,11 +12,12 @@ from collections.abc import Callable
 import pytest
 
 from flows.adapters.site import Clock, Kafka, ZooKeeper
-from flows.domain.cluster import NewTopic, Permission, ZNode
+from flows.domain.cluster import NewTopic, Permission, Raised, ZNode
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance
 from flows.domain.names import check_password
 from flows.domain.permissions import OPEN_TOPIC
+from flows.domain.raising import RAISED_PATH, raised_node
 
 
 def clock_contract(clock: Clock) -> None:
@@ -98,6 +99,11 @@ def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance
     until(lambda: not zookeeper.state(instance).reassigning)
     (moved,) = [part for part in zookeeper.state(instance).partitions if part.topic == "moved"]
     assert moved.replicas == back
+    raised = Raised("moved", 0, brokers[:1], brokers)
+    zookeeper.write(instance, [raised_node([raised])])
+    assert zookeeper.state(instance).raised == (raised,)
+    zookeeper.remove(instance, RAISED_PATH)
+    assert zookeeper.state(instance).raised == ()
     kafka.reassign(instance, {("moved", 0): None})
     with pytest.raises(EffectFailed, match=r"Kafka of .*moving missing-0 failed"):
         kafka.reassign(instance, {("missing", 0): brokers})

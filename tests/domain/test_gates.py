@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.domain.cluster import Cluster, ClusterState, Partition
 from flows.domain.gates import (
+    is_left_out,
     not_back,
     not_leading,
     others_out_of_sync,
@@ -108,6 +109,22 @@ def test_what_can_never_be_spared_is_accepted_or_not() -> None:
     assert too_few_left(2, state(single), accepted=True) is None
     internal = Partition("__single", 0, 2, (2,), (2,))
     assert too_few_left(2, state(internal), accepted=False) is None
+
+
+def test_who_is_gone_already_takes_nothing_away() -> None:
+    single = Partition("single", 0, None, (2,), (2,))
+    gone = state(single, registrations={1: 11, 3: 13})
+    assert too_few_left(2, gone, accepted=False) is None
+
+
+def test_who_was_taken_out_and_did_not_stop_is_in_sync_with_nobody() -> None:
+    out = Partition("orders", 0, 1, (1, 2, 3), (1, 3))
+    single = Partition("single", 0, 2, (2,), (2,))
+    assert is_left_out(2, state(out, single))
+    assert not is_left_out(1, state(out, single))
+    assert not is_left_out(2, state(out, WHOLE)), "it lags, but somewhere it is in sync"
+    assert not is_left_out(2, state(out, registrations={1: 11, 3: 13})), "it does not even run"
+    assert not is_left_out(2, state(single)), "nobody else has what it holds"
 
 
 def test_a_broker_is_back_with_a_new_registration_and_in_sync() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from flows.domain.cluster import ClusterState, Partition
 from flows.domain.errors import Refused
-from flows.domain.impact import Impact, check_at_risk, impact, raised_replicas
+from flows.domain.impact import Impact, check_at_risk, felt_with, impact, raised_replicas
 from flows.domain.reassignment import Move, Proposal
 from flows.domain.rolling import AtRisk
 
@@ -64,18 +64,45 @@ def test_a_replica_that_lags_just_now_is_waited_for_and_not_at_risk() -> None:
 def test_users_partitions_at_risk_refuse_the_roll_unless_somebody_chooses() -> None:
     found = impact(STATE, [1, 2, 3], GROUPS)
     with pytest.raises(Refused) as refused:
-        check_at_risk(found, AtRisk.REFUSE)
+        check_at_risk(found, AtRisk.REFUSE, brokers=3)
     assert str(refused.value) == (
         'at_risk "refuse": alone-0, alone-1, tight-0 cannot be read, or written with acks=all, '
         "while a broker is away; give their topics more replicas, or choose one of "
-        f"{', '.join(str(each) for each in AtRisk if each is not AtRisk.REFUSE)}"
+        "accept, raise-replicas"
     )
-    check_at_risk(found, AtRisk.ACCEPT)
+    check_at_risk(found, AtRisk.ACCEPT, brokers=3)
+    check_at_risk(found, AtRisk.RAISE_REPLICAS, brokers=3)
+
+
+def test_what_needs_more_replicas_than_there_are_brokers_cannot_be_raised() -> None:
+    found = impact(STATE, [1, 2, 3], GROUPS)
+    with pytest.raises(Refused) as refused:
+        check_at_risk(found, AtRisk.RAISE_REPLICAS, brokers=2)
+    assert str(refused.value) == (
+        'at_risk "raise-replicas": tight-0 (min.insync.replicas 2) would need more replicas than '
+        "there are brokers (2); lower min.insync.replicas of their topics, or choose one of "
+        "refuse, accept"
+    )
+
+
+def test_only_so_many_are_raised_for_one_roll() -> None:
+    many = tuple(partition("alone", number, 1) for number in range(20_001))
+    found = impact(ClusterState(partitions=many), [1], {})
+    with pytest.raises(Refused, match="20001 partitions are at risk, 20000 are accepted"):
+        check_at_risk(found, AtRisk.RAISE_REPLICAS, brokers=3)
+
+
+def test_what_is_raised_is_felt_by_nobody() -> None:
+    found = impact(STATE, [1, 2, 3], GROUPS)
+    assert felt_with(found, AtRisk.ACCEPT) == found
+    assert felt_with(found, AtRisk.RAISE_REPLICAS).sentences == (
+        "can be neither read nor written while broker 3 is away: __consumer_offsets-0 (1 replica)",
+    )
 
 
 def test_topics_that_are_not_users_do_not_refuse_it() -> None:
     state = replace(STATE, partitions=STATE.partitions[-1:])
-    check_at_risk(impact(state, [1, 2, 3], GROUPS), AtRisk.REFUSE)
+    check_at_risk(impact(state, [1, 2, 3], GROUPS), AtRisk.REFUSE, brokers=3)
 
 
 def test_replicas_are_raised_just_enough_and_can_be_put_back() -> None:

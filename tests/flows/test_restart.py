@@ -149,7 +149,7 @@ def test_nothing_is_stopped_while_another_is_down_for_good() -> None:
      'confirm "": for a full restart the name of the instance, "demo", is accepted'),
     ({"mode": "full", "broker": 2, "confirm": "demo"},
      "broker 2: a full restart is of all brokers; leave it empty, or choose mode rolling"),
-    ({"at_risk": "perhaps"}, 'at_risk "perhaps": accepted are refuse, accept'),
+    ({"at_risk": "perhaps"}, 'at_risk "perhaps": accepted are refuse, accept, raise-replicas'),
     ({"stall_budget": 0.1}, "stall_budget 0.1: 0.5 to 600 seconds are accepted"),
 ])  # fmt: skip
 def test_what_is_refused(wish: Mapping[str, Any], said: str) -> None:

@@ -17,6 +17,7 @@ from flows.domain.cluster import (
     NewTopic,
     Partition,
     Permission,
+    Raised,
     Replica,
     RoundTrip,
     ZNode,
@@ -24,6 +25,7 @@ from flows.domain.cluster import (
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Broker, Instance, UnitState
 from flows.domain.permissions import user_path
+from flows.domain.raising import RAISED_PATH, read_raised
 from flows.domain.reassignment import PartitionName
 from flows.domain.scram import plain_line, scram_value
 from flows.domain.versions import Through
@@ -156,7 +158,12 @@ class FakeZooKeeper(Fake):
             reassigning=cluster.moving,
             topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
             broker_configs={str(number): dict(each) for number, each in cluster.altered.items()},
+            raised=self._raised(instance),
         )
+
+    def _raised(self, instance: Instance) -> tuple[Raised, ...]:
+        node = self.nodes.get(instance.id, {}).get(RAISED_PATH)
+        return read_raised(node.data) if node else ()
 
     @changes
     def _write(self, instance: Instance, node: ZNode) -> None:
@@ -401,7 +408,8 @@ def _partitions(cluster: FakeCluster, alive: Sequence[int]) -> Iterator[Partitio
                 cluster.leaders.pop(key, None)
             elif leader is not None:
                 cluster.leaders[key] = leader
-            in_sync = tuple(broker for broker in replicas if broker in alive)
+            # Kafka never empties the set: whoever was the last in it may lead again.
+            in_sync = tuple(broker for broker in replicas if broker in alive) or replicas[:1]
             moving = cluster.moves.get((topic.name, number), ())
             listed = (*moving, *(broker for broker in replicas if broker not in moving))
             yield Partition(topic.name, number, leader, listed if moving else replicas, in_sync)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from flows.domain.reassignment.assignment import Move, PartitionName
+
+MEGABYTE = 1_000_000
 
 Sizes = Mapping[PartitionName, int]
 """Bytes of one replica of a partition; partitions that are not in it are empty."""
@@ -25,6 +28,11 @@ class Pace:
 
     bytes_per_second: int | None = None
     limit: PortionLimit = PortionLimit()
+
+    @classmethod
+    def at(cls, megabytes_per_second: float) -> Self:
+        """The pace that a request names; 0 holds nothing back."""
+        return cls(int(megabytes_per_second * MEGABYTE) or None)
 
 
 def copied_bytes(moves: Iterable[Move], sizes: Sizes) -> int:
