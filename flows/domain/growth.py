@@ -12,7 +12,8 @@ from flows.domain.errors import refusal
 from flows.domain.instance import Broker, Instance, zone_of
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.quotas import check_quotas
-from flows.domain.reassignment import Pace
+from flows.domain.reassignment import Pace, left_behind
+from flows.domain.rebalancing import evened
 from flows.domain.request import InstanceRequest
 from flows.domain.restart import check_answering
 from flows.domain.wish import Wish
@@ -64,7 +65,8 @@ def plan_growth(instance: Instance, request: AddBrokers) -> GrowthPlan:
     grown = _with_brokers(instance, wish)
     if wish != instance.wish:
         _check(instance, grown)
-    nothing = wish == instance.wish and not instance.change_is_open
+    as_wished = wish == instance.wish and not instance.change_is_open
+    nothing = as_wished and not (request.rebalance and _is_uneven(grown))
     return GrowthPlan(
         title,
         () if nothing else tuple(_steps(grown, request.rebalance)),
@@ -73,6 +75,13 @@ def plan_growth(instance: Instance, request: AddBrokers) -> GrowthPlan:
         rebalance=request.rebalance,
         pace=Pace.at(request.throttle),
     )
+
+
+def _is_uneven(instance: Instance) -> bool:
+    """Whether partitions are still to move, or a rebalance that was cut off to be tidied up."""
+    zones = {broker.id: broker.zone for broker in instance.brokers}
+    state = instance.cluster
+    return state is not None and (left_behind(state) or bool(evened(state, zones).moves))
 
 
 def _with_brokers(instance: Instance, wish: Wish) -> Instance:

@@ -82,6 +82,25 @@ def test_partitions_move_onto_the_new_broker_when_asked() -> None:
     assert_spread(world)
 
 
+def test_a_rebalance_can_be_asked_for_later() -> None:
+    world = loaded()
+    world.ask(add_brokers, FOUR)
+    assert world.ask(add_brokers, SPREAD).changed
+    assert_grown(world)
+    assert_spread(world)
+    assert not world.ask(add_brokers, SPREAD).changed
+
+
+def test_throttles_that_were_left_behind_are_something_to_do() -> None:
+    world = loaded()
+    world.ask(add_brokers, SPREAD)
+    left = {"follower.replication.throttled.rate": "1000"}
+    world.kafka.clusters[the_row(world).id].altered[4] = left
+    assert world.ask(add_brokers, SPREAD).changed
+    assert_spread(world)
+    assert not world.ask(add_brokers, SPREAD).changed
+
+
 @pytest.mark.parametrize("trouble", list(Trouble))
 @pytest.mark.parametrize("at", range(EFFECTS))
 def test_a_growth_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
