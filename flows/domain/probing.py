@@ -64,13 +64,14 @@ class ProbeEnd:
 class Measured:
     """The longest waits of clients while one broker was stopped, started and settled; in seconds.
 
-    `took` is how long all that took.
+    `took` is how long all that took, `began` when it began.
     """
 
     broker: int
     write: float
     read: float
     took: float
+    began: float = 0.0
 
 
 def measured(broker: int, sight: Sight, began: float) -> Measured:
@@ -83,6 +84,7 @@ def measured(broker: int, sight: Sight, began: float) -> Measured:
         write=worst([*sight.gaps, *waiting], Kind.WRITE, began),
         read=worst(sight.gaps, Kind.READ, began),
         took=sight.at - began,
+        began=began,
     )
 
 
@@ -126,6 +128,7 @@ def as_data(found: Iterable[Measured], end: ProbeEnd) -> dict[str, object]:
                 "write_gap": round(each.write, 3),
                 "read_gap": round(each.read, 3),
                 "seconds": round(each.took, 1),
+                "began": round(each.began, 3),
             }
             for each in found
         },

@@ -55,7 +55,10 @@ class PrefectStage:
     def progress(self, percent: float, words: str) -> None:
         """A bar among the artifacts of the run, moved on each time."""
         if self._bar is None:
-            self._bar = create_progress_artifact(progress=percent, description=words)
+            made = create_progress_artifact(progress=percent, description=words)
+            # Prefect answers with a coroutine where there is an event loop; a step has none.
+            assert isinstance(made, UUID)
+            self._bar = made
         else:
             update_progress_artifact(self._bar, progress=percent, description=words)
 

@@ -25,7 +25,7 @@ READ = Gap(Kind.READ, 2, 100.0, 100.4)
 
 def test_a_gap_counts_for_the_turn_in_which_it_ended() -> None:
     found = measured(2, Sight(110.0, (EARLY, LATE, READ)), began=100.0)
-    assert found == Measured(2, write=1.5, read=0.4000000000000057, took=10.0)
+    assert found == Measured(2, write=1.5, read=0.4000000000000057, took=10.0, began=100.0)
 
 
 def test_a_gap_that_is_still_open_counts() -> None:
@@ -70,10 +70,12 @@ def test_the_worst_is_the_longest_that_ended_in_the_turn(
 
 def test_everything_stays_in_the_history_and_a_person_can_read_it() -> None:
     end = ProbeEnd(10, 9, 1, 2, ("_TIMED_OUT",), (LATE,))
-    found = [Measured(2, 1.5, 0.4, 10.0)]
+    found = [Measured(2, 1.5, 0.4, 10.0, 90.0)]
     kept = as_data(found, end)
     assert kept["gaps"] == [["write", 1, 99.5, 1.5]]
-    assert kept["brokers"] == {"2": {"write_gap": 1.5, "read_gap": 0.4, "seconds": 10.0}}
+    assert kept["brokers"] == {
+        "2": {"write_gap": 1.5, "read_gap": 0.4, "seconds": 10.0, "began": 90.0}
+    }
     page = as_page(found, end)
     assert "| 2 | 1.50 | 0.40 | 10 |" in page
     assert "10 messages sent, 9 acknowledged, 1 lost, 2 duplicated, 1 failed." in page
