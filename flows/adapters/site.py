@@ -303,6 +303,10 @@ class Kafka(Protocol):
         """The partitions begin to move to these replicas; None cancels a move, where Kafka can."""
         ...
 
+    def groups(self, instance: Instance) -> Mapping[str, frozenset[str]]:
+        """Consumer group -> topics that it reads; a request or more for each group."""
+        ...
+
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """Messages with acks=all to every partition through PRIVATE, read back by offset."""
         ...

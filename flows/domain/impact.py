@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.domain.cluster import ClusterState, Partition
 from flows.domain.errors import Refused, refusal
@@ -39,12 +39,14 @@ class Felt:
 class Impact:
     """What a roll over some brokers means, in their order, and the groups that will notice.
 
-    `min_in_sync` is partition name -> replicas that a write with acks=all needs.
+    `min_in_sync` is partition name -> replicas that a write with acks=all needs; `unknown` why
+    nobody can tell the groups.
     """
 
     felt: tuple[Felt, ...] = ()
     groups: tuple[str, ...] = ()
     min_in_sync: Mapping[str, int] = field(default_factory=dict)
+    unknown: str = ""
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
@@ -66,7 +68,12 @@ class Impact:
         """For the plan's page; empty when nobody will feel more than a moved leader."""
         lines = [line for each in self.felt for line in self._of(each)]
         waiting = f"consumer groups that wait meanwhile: {_some(self.groups)}"
-        return (*lines, *([waiting] if self.groups else []))
+        unknown = f"consumer groups that wait meanwhile are not known: {self.unknown}"
+        return (
+            *lines,
+            *([waiting] if self.groups else []),
+            *([unknown] if self.unknown and self.felt else []),
+        )
 
     def _of(self, felt: Felt) -> list[str]:
         away = f"while broker {felt.broker} is away"
@@ -98,7 +105,17 @@ def impact(
 
 def impact_on(instance: Instance, brokers: Iterable[int]) -> Impact:
     """What is felt when these brokers of an instance are stopped one at a time."""
-    return impact(instance.cluster, brokers, {}) if instance.cluster else Impact()
+    if instance.cluster is None:
+        return Impact()
+    found = impact(instance.cluster, brokers, instance.groups)
+    return replace(found, unknown=instance.groups_unknown)
+
+
+def groups_may_wait(state: ClusterState) -> bool:
+    """Whether a user's partition can be away at all; else no group needs to be asked for."""
+    return any(
+        len(part.replicas) == 1 for part in state.partitions if not part.topic.startswith("__")
+    )
 
 
 def check_at_risk(found: Impact, choice: AtRisk, brokers: int) -> None:
@@ -150,7 +167,7 @@ def felt_with(found: Impact, choice: AtRisk) -> Impact:
         )
         for each in found.felt
     )
-    return Impact(tuple(each for each in felt if each.partitions), (), found.min_in_sync)
+    return Impact(tuple(each for each in felt if each.partitions), min_in_sync=found.min_in_sync)
 
 
 def closing_steps(instance: Instance, found: Impact, choice: AtRisk) -> tuple[PlannedStep, ...]:

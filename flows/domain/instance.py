@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -118,6 +118,10 @@ class Instance:
     surroundings: Surroundings | None = None
     allowance: Allowance = field(default_factory=Allowance)
     cluster: ClusterState | None = None
+    groups: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Consumer group -> topics; asked only for a plan of a roll that groups may feel."""
+    groups_unknown: str = ""
+    """Why nobody knows the groups."""
     seconds_per_broker: float | None = None
     """What a broker's turn took in the last rolls; None before there was one."""
     storage_growths: int = 0

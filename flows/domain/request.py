@@ -22,6 +22,9 @@ class Request(BaseModel):
     manner_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that say how something is done, not what: who goes on may choose them anew."""
 
+    rolls: ClassVar[bool] = False
+    """Whether brokers may restart for it, so that its plan tells which groups will wait."""
+
     plan_only: bool = Field(
         default=False,
         title="Plan only",

@@ -32,6 +32,7 @@ class AtRisk(StrEnum):
 class RollRequest(InstanceRequest):
     """What everybody can say who asks for a change that rolls over the brokers."""
 
+    rolls: ClassVar[bool] = True
     manner_fields: ClassVar[tuple[str, ...]] = ("at_risk", "stall_budget", "throttle")
 
     at_risk: AtRisk = Field(

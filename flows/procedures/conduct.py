@@ -45,7 +45,7 @@ from flows.procedures.remembering import (
 )
 from flows.procedures.reports import TimedStage, report_page
 from flows.procedures.wording import in_our_words
-from flows.steps.observation import observe
+from flows.steps.observation import observe, with_groups
 
 R = TypeVar("R", bound=Request)
 P = TypeVar("P", bound=Plan)
@@ -96,7 +96,8 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     request = request.scheduled() if caller.door is Door.SCHEDULE else request
     subject = operation.subject(doors, request)
     _check_may_begin(operation, doors.records, subject.row, request)
-    plan = operation.plan(_look(doors, subject.row, caller, stage), request)
+    site = open_site(doors, subject.row, epoch=0, caller=caller, stage=stage)
+    plan = operation.plan(_look(site, subject.row, request), request)
     if request.plan_only or (plan.empty and subject.row.status not in CUT_OFF):
         return _only_show(operation, doors, subject, plan, context)
     check_approval(doors.records, subject.row, _approval(operation, request), plan)
@@ -125,9 +126,14 @@ def read(operation: Offer[R], doors: Doors, raw: Mapping[str, Any]) -> tuple[R, 
     return request, secrets
 
 
-def _look(doors: Doors, row: InstanceRow, caller: Caller, stage: TimedStage) -> Instance:
-    site = open_site(doors, row, epoch=0, caller=caller, stage=stage)
-    return stage.step("look at the instance and its provider", lambda: observe(site, row))
+def _look(site: Site, row: InstanceRow, request: Request) -> Instance:
+    words = "look at the instance and its provider"
+    return site.stage.step(words, lambda: _seen(site, row, request))
+
+
+def _seen(site: Site, row: InstanceRow, request: Request) -> Instance:
+    instance = observe(site, row)
+    return with_groups(site, instance) if request.rolls else instance
 
 
 def _only_show(
@@ -177,7 +183,7 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
     site, request = held.site, held.request
     row = _row_as_held(held)
     _check_may_begin(operation, site.records, row, request)
-    plan = operation.plan(observe(site, row), request)
+    plan = operation.plan(_seen(site, row, request), request)
     if plan.empty:
         return plan
     check_approval(site.records, row, _approval(operation, request), plan)

@@ -10,6 +10,7 @@ from flows.adapters.site import Doors, InstanceRow, Provider, Records, Site
 from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.flavors import FLAVORS
+from flows.domain.impact import groups_may_wait
 from flows.domain.instance import (
     Broker,
     HostState,
@@ -48,6 +49,18 @@ def observe(site: Site, row: InstanceRow) -> Instance:
         allowance=site.records.allowance(row.id),
         storage_growths=storage_growths(site.records, row.id),
     )
+
+
+def with_groups(site: Site, instance: Instance) -> Instance:
+    """The instance with its consumer groups, where a roll would let some of them wait."""
+    state = instance.cluster
+    if state is None or not state.registrations or not groups_may_wait(state):
+        return instance
+    # A plan is worth having without them; it says that they are not known, and why.
+    try:
+        return replace(instance, groups=site.kafka.groups(instance))
+    except EffectFailed as silence:
+        return replace(instance, groups_unknown=str(silence))
 
 
 def settled_wish(records: Records, row: InstanceRow) -> Wish | None:

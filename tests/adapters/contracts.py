@@ -109,6 +109,14 @@ def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance
         kafka.reassign(instance, {("missing", 0): brokers})
 
 
+def groups_contract(kafka: Kafka, instance: Instance) -> None:
+    """All brokers run, and no group called `contract` ever read anything."""
+    found = kafka.groups(instance)
+    assert "contract" not in found
+    assert all(isinstance(topics, frozenset) for topics in found.values())
+    assert kafka.groups(instance) == found
+
+
 def until(holds: Callable[[], bool], seconds: float = 20) -> None:
     """The condition came true in time."""
     deadline = time.monotonic() + seconds

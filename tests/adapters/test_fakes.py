@@ -7,6 +7,7 @@ from flows.instances.create_instance import create_instance
 from flows.steps.observation import remembered
 from tests.adapters.contracts import (
     clock_contract,
+    groups_contract,
     kafka_contract,
     kafka_refusals_contract,
     reassignment_contract,
@@ -49,6 +50,9 @@ def test_fake_kafka_keeps_the_contract() -> None:
     kafka_contract(world.kafka, instance)
     kafka_refusals_contract(world.kafka, instance)
     reassignment_contract(world.kafka, world.zookeeper, instance)
+    world.kafka.clusters[instance.id].groups = {"billing": frozenset({"orders"})}
+    groups_contract(world.kafka, instance)
+    assert world.kafka.groups(instance) == {"billing": frozenset({"orders"})}
 
 
 def test_fakes_keep_the_contracts_of_users() -> None:

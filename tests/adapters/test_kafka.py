@@ -67,6 +67,13 @@ def test_keeps_the_contract_of_reassignments(loopback: Loopback) -> None:
 
 
 @pytest.mark.lab
+def test_groups_are_told_with_what_they_read_or_have_committed(
+    loopback: Loopback, orders: str
+) -> None:
+    assert_groups_told(loopback, orders)
+
+
+@pytest.mark.lab
 def test_keeps_the_contracts_of_users(loopback: Loopback) -> None:
     users_contract(loopback.kafka, loopback.zookeeper, loopback.instance)
     revoking_contract(loopback.kafka, loopback.instance)
@@ -111,6 +118,8 @@ def test_older_versions_keep_the_same_contracts(version: str) -> None:
         revoking_contract(older.kafka, older.instance)
         replicas_contract(older.kafka, older.instance)
         assert_altered(older)
+        older.kafka.create_topic(older.instance, NewTopic("orders", {0: (1,), 1: (1,)}))
+        assert_groups_told(older, "orders")
         with pytest.raises(EffectFailed, match="Topic authorization failed"):
             older.kafka.round_trip(older.instance, "__consumer_offsets", 1)
 
@@ -252,6 +261,23 @@ def assert_altered(running: Loopback) -> None:
     while _settings(running, wished) != wished:
         assert time.monotonic() < deadline, _settings(running, wished)
         time.sleep(0.1)
+
+
+def assert_groups_told(running: Loopback, topic: str) -> None:
+    """A group that reads is told with its topic; one that is away with what it has committed."""
+    groups_contract(running.kafka, running.instance)
+    settings = dict(control_settings(running.instance, running.credentials, 4))
+    reader = Consumer({**settings, "group.id": "reader"})
+    committer = Consumer({**settings, "group.id": "committer"})
+    try:
+        reader.subscribe([topic])
+        until(lambda: reader.poll(0.1) is not None or bool(reader.assignment()))
+        committer.commit(offsets=[TopicPartition(topic, 1, 0)], asynchronous=False)
+        found = running.kafka.groups(running.instance)
+        assert found["reader"] == found["committer"] == {topic}
+    finally:
+        reader.close()
+        committer.close()
 
 
 def _settings(running: Loopback, keys: Collection[str]) -> dict[str, str]:

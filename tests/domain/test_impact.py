@@ -8,7 +8,14 @@ import pytest
 
 from flows.domain.cluster import ClusterState, Partition
 from flows.domain.errors import Refused
-from flows.domain.impact import Impact, check_at_risk, felt_with, impact, raised_replicas
+from flows.domain.impact import (
+    Impact,
+    check_at_risk,
+    felt_with,
+    groups_may_wait,
+    impact,
+    raised_replicas,
+)
 from flows.domain.reassignment import Move, Proposal
 from flows.domain.rolling import AtRisk
 
@@ -90,6 +97,20 @@ def test_only_so_many_are_raised_for_one_roll() -> None:
     found = impact(ClusterState(partitions=many), [1], {})
     with pytest.raises(Refused, match="20001 partitions are at risk, 20000 are accepted"):
         check_at_risk(found, AtRisk.RAISE_REPLICAS, brokers=3)
+
+
+def test_groups_that_nobody_knows_are_told_where_somebody_feels_something() -> None:
+    silent = replace(impact(STATE, [2], {}), unknown="Kafka of demo: it is late")
+    assert silent.sentences[-1] == (
+        "consumer groups that wait meanwhile are not known: Kafka of demo: it is late"
+    )
+    assert Impact(unknown="Kafka of demo: it is late").sentences == ()
+
+
+def test_groups_need_not_be_asked_for_unless_a_users_partition_can_be_away() -> None:
+    assert groups_may_wait(STATE)
+    assert not groups_may_wait(replace(STATE, partitions=(STATE.partitions[0],)))
+    assert not groups_may_wait(replace(STATE, partitions=(STATE.partitions[-1],)))
 
 
 def test_what_is_raised_is_felt_by_nobody() -> None:

@@ -54,6 +54,7 @@ READS = {
     "ZooKeeper": {"serving", "registrations", "state"},
     "Kafka": {
         "cluster",
+        "groups",
         "cluster_as_seen_by",
         "topics_with_permissions",
         "accepts",
@@ -140,7 +141,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "ZooKeeper.announce": lambda s: s.world.zookeeper.announce(s.instance, "users/alice"),
     "Kafka.create_topic": lambda s: s.world.kafka.create_topic(s.instance, TOPIC),
     "Kafka.add_partitions": lambda s: s.world.kafka.add_partitions(
-        s.instance, NewTopic("__fleet_probe", {number: (1, 2, 3) for number in range(4)})
+        s.instance, NewTopic("__fleet_probe", dict.fromkeys(range(4), (1, 2, 3)))
     ),
     "Kafka.grant": lambda s: s.world.kafka.grant(s.instance, "__fleet_probe", OPEN_TOPIC),
     "Kafka.revoke": lambda s: s.world.kafka.revoke(s.instance, "User:alice"),

@@ -53,6 +53,7 @@ class FakeCluster:
     loses: int = 0
     moves: dict[PartitionName, tuple[int, ...]] = field(default_factory=dict)
     patience: int = 2
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -364,6 +365,11 @@ class FakeKafka(Fake):
             elif replicas != tuple(cluster.topics[topic].assignment[number]):
                 cluster.moves[topic, number] = tuple(replicas)
         cluster.patience = 2
+
+    def groups(self, instance: Instance) -> Mapping[str, frozenset[str]]:
+        """As the test said."""
+        self._alive(instance)
+        return dict(self.clusters[instance.id].groups)
 
     @changes
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:

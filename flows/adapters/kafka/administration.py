@@ -73,7 +73,7 @@ def create_topic(client: AdminClient, topic: NewTopic) -> None:
         config=dict(topic.config),
     )
     try:
-        _result(client.create_topics([order])[topic.name])
+        result_of(client.create_topics([order])[topic.name])
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
@@ -84,7 +84,7 @@ def add_partitions(client: AdminClient, topic: NewTopic, present: int) -> None:
     new = [list(topic.assignment[number]) for number in range(present, len(topic.assignment))]
     order = NewPartitions(topic.name, len(topic.assignment), replica_assignment=new)
     try:
-        _result(client.create_partitions([order])[topic.name])
+        result_of(client.create_partitions([order])[topic.name])
     except KafkaException as error:
         # An earlier try whose answer was lost has made them.
         if error.args[0].code() != KafkaError.INVALID_PARTITIONS:
@@ -93,14 +93,14 @@ def add_partitions(client: AdminClient, topic: NewTopic, present: int) -> None:
 
 def topics_with_permissions(client: AdminClient) -> frozenset[str]:
     """The names of all topics with an access control list of their own."""
-    found = _result(client.describe_acls(_lists(ResourceType.TOPIC)))
+    found = result_of(client.describe_acls(_lists(ResourceType.TOPIC)))
     return frozenset(binding.name for binding in found)
 
 
 def permissions(client: AdminClient) -> Mapping[str, tuple[Permission, ...]]:
     """Topic -> what its own list allows, and to whom."""
     found: dict[str, tuple[Permission, ...]] = {}
-    for binding in _result(client.describe_acls(_lists(ResourceType.TOPIC))):
+    for binding in result_of(client.describe_acls(_lists(ResourceType.TOPIC))):
         entry = Permission(binding.principal, _NAMES[binding.operation], binding.host)
         found[binding.name] = (*found.get(binding.name, ()), entry)
     return found
@@ -109,20 +109,20 @@ def permissions(client: AdminClient) -> Mapping[str, tuple[Permission, ...]]:
 def revoke(client: AdminClient, principal: str) -> None:
     """No list of any topic, group or other resource names the principal."""
     for future in client.delete_acls([_lists(ResourceType.ANY, principal)]).values():
-        _result(future)
+        result_of(future)
 
 
 def grant(client: AdminClient, topic: str, permissions: Sequence[Permission]) -> None:
     """The topic's list holds the permissions, at least one."""
     bindings = [_binding(topic, permission) for permission in dict.fromkeys(permissions)]
     for future in client.create_acls(bindings).values():
-        _result(future)
+        result_of(future)
 
 
 def elect_preferred(client: AdminClient, partitions: Sequence[tuple[str, int]]) -> None:
     """The first replica leads each of the partitions, at least one (none would mean all)."""
     wished = [TopicPartition(topic, number) for topic, number in partitions]
-    answers = _result(client.elect_leaders(ElectionType.PREFERRED, wished))
+    answers = result_of(client.elect_leaders(ElectionType.PREFERRED, wished))
     for error in answers.values():
         if error is not None and error.code() != KafkaError.ELECTION_NOT_NEEDED:
             raise KafkaException(error)
@@ -135,10 +135,11 @@ def alter_broker(client: AdminClient, broker: int, values: Mapping[str, str]) ->
         entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
         told.add_incremental_config(entry)
     for future in client.incremental_alter_configs([told]).values():
-        _result(future)
+        result_of(future)
 
 
-def _result(future: Future[Any]) -> Any:
+def result_of(future: Future[Any]) -> Any:
+    """What the future brings; a failure when it takes longer than a request may."""
     # librdkafka keeps the limit itself; the second one is for a thread of its that died.
     try:
         return future.result(timeout=2 * REQUEST_SECONDS)

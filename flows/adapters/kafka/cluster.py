@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from flows.adapters.kafka import administration, log_dirs, logins, round_trip
+from flows.adapters.kafka import groups as consumer_groups
 from flows.adapters.kafka.connection import (
     PAUSE_SECONDS,
     REQUEST_SECONDS,
@@ -241,6 +242,10 @@ class ConfluentKafka:
         credentials = self._credentials(instance)
         with kafka_python(instance, credentials, self._limit, "reassigning partitions") as client:
             reassign_through_brokers(client, instance, lists)
+
+    def groups(self, instance: Instance) -> Mapping[str, frozenset[str]]:
+        """Consumer group -> topics that its members were given, or else that it has committed."""
+        return self._ask(instance, "telling its consumer groups", consumer_groups.groups)
 
     def round_trip(self, instance: Instance, topic: str, messages: int) -> RoundTrip:
         """So many messages to each partition of the topic came back as they were sent.
