@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 from typing import Any
 
 from flows.domain.instance import Status
@@ -31,8 +32,9 @@ def test_everything_comes_back_by_itself_after_a_power_loss(plane: Plane, demo: 
     assert client(lan, verb="create_topic", **where) == "ok"
     sent = client(lan, verb="produce_and_consume", messages=MESSAGES, **where)
     assert sent["acknowledged"] == MESSAGES
-    run_id = _begin_a_creation(plane)
+    asking, run_id = _begin_a_creation(plane)
     _fail_the_power(plane)
+    asking.communicate(timeout=10)
     assert not plane.lab.status().up
 
     told = plane.succeeds("up")
@@ -61,16 +63,16 @@ def test_everything_comes_back_by_itself_after_a_power_loss(plane: Plane, demo: 
     assert not [machine for machine in plane.lab.machines() if not machine.running]
 
 
-def _begin_a_creation(plane: Plane) -> str:
-    """`dawn` is being created: a playbook runs. Answers the run's id."""
-    plane.start("run", "create-instance", "name=dawn")
+def _begin_a_creation(plane: Plane) -> tuple[subprocess.Popen[str], str]:
+    """`dawn` is being created: a playbook runs. Answers who asked, and the run's id."""
+    asking = plane.start("run", "create-instance", "name=dawn")
 
     def playing() -> str | None:
         row = plane.doors.records.find("dawn")
         holder = plane.doors.records.holder(row.id) if row else None
         return holder.caller.run.id if holder and plays_of(holder.caller.run.pid) else None
 
-    return str(wait_until(playing, "a playbook of the creation runs", 120))
+    return asking, str(wait_until(playing, "a playbook of the creation runs", 120))
 
 
 def _fail_the_power(plane: Plane) -> None:

@@ -61,8 +61,12 @@ def kill(state: str) -> list[str]:
     units = [os.path.basename(path) for path in paths]
     found = _show(units)
     here = [unit for unit in units if found[unit]["LoadState"] == "loaded"]
+    # All of them before one is stopped: to stop the firewall means to wait for those that need it.
     for unit in here:
-        _kill(unit)
+        if processes(unit):
+            run("systemctl", "kill", "--signal=KILL", unit)
+    for unit in here:
+        _stop_killed(unit)
     if here:
         run("systemctl", "disable", "--quiet", *here)
     shutil.rmtree(LOADED, ignore_errors=True)
@@ -164,10 +168,8 @@ def _last_words(unit: str) -> str:
     return " / ".join(line.strip() for line in told.splitlines() if line.strip())
 
 
-def _kill(unit: str) -> None:
+def _stop_killed(unit: str) -> None:
     # Stopping comes after killing: it also cancels the start that Restart= has planned.
-    if processes(unit):
-        run("systemctl", "kill", "--signal=KILL", unit)
     run("systemctl", "stop", unit)
     if processes(unit):
         raise UnitFailed(f"{unit} was killed, but process {processes(unit)[0]} still runs")
