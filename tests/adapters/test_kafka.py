@@ -21,9 +21,11 @@ from flows.domain.errors import EffectFailed
 from flows.domain.permissions import OPEN_TOPIC
 from flows.domain.versions import VersionName
 from tests.adapters.contracts import (
+    groups_contract,
     kafka_contract,
     kafka_refusals_contract,
     reassignment_contract,
+    until,
 )
 from tests.adapters.contracts_users import replicas_contract, revoking_contract, users_contract
 from tests.adapters.kafka_on_loopback import (
