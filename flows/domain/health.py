@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from flows.domain.cluster import Cluster
-from flows.domain.instance import Broker, Instance, Status, UnitState
+from flows.domain.instance import Broker, HostState, Instance, Status, UnitState
 
 SWEPT = (Status.RUNNING, Status.FAULTY)
 """Statuses that the sweep moves between."""
@@ -68,12 +68,15 @@ def _broker_fault(broker: Broker) -> str | None:
         return f"{name} has no machine"
     if broker.host is None:
         return f"{name}: its machine {broker.machine.name} does not answer over SSH"
-    if not broker.host.disk_mounted:
-        return f"{name}: its data disk is not mounted on {broker.machine.name}"
-    if broker.has_zookeeper and broker.host.zookeeper is not UnitState.ACTIVE:
-        return f"{name}: ZooKeeper is {broker.host.zookeeper} on {broker.machine.name}"
-    if broker.host.kafka is not UnitState.ACTIVE:
-        return f"{name}: Kafka is {broker.host.kafka} on {broker.machine.name}"
-    if not broker.registered:
-        return f"{name}: Kafka runs but is not registered in ZooKeeper"
-    return None
+    fault = _host_fault(broker, broker.host)
+    if fault:
+        return f"{name}: {fault} on {broker.machine.name}"
+    return None if broker.registered else f"{name}: Kafka runs but is not registered in ZooKeeper"
+
+
+def _host_fault(broker: Broker, host: HostState) -> str | None:
+    if not host.disk_mounted:
+        return "its data disk is not mounted"
+    if broker.has_zookeeper and host.zookeeper is not UnitState.ACTIVE:
+        return f"ZooKeeper is {host.zookeeper}"
+    return None if host.kafka is UnitState.ACTIVE else f"Kafka is {host.kafka}"

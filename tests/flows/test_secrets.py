@@ -110,9 +110,7 @@ def test_making_passwords_ends_when_chance_has_no_better_one() -> None:
     world = World()
     with pytest.raises(EffectFailed) as caught:
         world.ask(create_instance, {**DEMO, "first_user": "Pw-0"})
-    assert str(caught.value) == (
-        "password: 20 generated passwords all held the name Pw-0"
-    )
+    assert str(caught.value) == ("password: 20 generated passwords all held the name Pw-0")
     assert world.records.living() == ()
 
 

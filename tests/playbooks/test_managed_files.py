@@ -46,8 +46,7 @@ class Host:
         directories: tuple[str, ...] = (),
         part: str = "public",
         mode: int = 0o644,
-        check: bool = False,
-        keep: bool = False,
+        **how: bool,
     ) -> list[str]:
         """The changed paths, relative to the root."""
         wished = Delivery(
@@ -58,8 +57,7 @@ class Host:
                 WishedFile(self.path(name), text.encode(), _attributes(mode))
                 for name, text in files.items()
             ),
-            check,
-            keep,
+            **how,
         )
         return [change.path.removeprefix(f"{self.root}/") for change in deliver(wished)]
 

@@ -34,7 +34,7 @@ class FakeHost:
     kafka_starts: int = 0
     held: tuple[int, ...] = ()
     generation: int = 0
-    size: MachineSize = MachineSize(2, 4, 100)
+    size: MachineSize = field(default_factory=lambda: MachineSize(2, 4, 100))
     file_system_gb: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
