@@ -144,6 +144,51 @@ def test_without_racks_brokers_are_one_apart_and_copies_near_the_lower_bound(cas
     assert bound <= proposal.copies <= bound + max(2, bound * 0.05)
 
 
+@st.composite
+def grown(draw: st.DrawFn) -> Case:
+    """Some topics, anywhere on some brokers, that are to share more brokers."""
+    old = list(range(1, draw(st.integers(1, 6)) + 1))
+    replicas = st.lists(st.sampled_from(old), min_size=1, max_size=min(3, len(old)), unique=True)
+    topics = draw(st.lists(st.lists(replicas, min_size=1, max_size=12), min_size=1, max_size=5))
+    found = {
+        (f"topic-{topic}", number): tuple(each)
+        for topic, lists in enumerate(topics)
+        for number, each in enumerate(lists)
+    }
+    return found, Goal(tuple(range(1, len(old) + draw(st.integers(0, 4)) + 1)))
+
+
+def loads_of_topics(assignment: Assignment, goal: Goal) -> dict[str, list[int]]:
+    """Topic -> its replicas on each broker."""
+    topics = {topic for topic, _ in assignment}
+    has = Counter((name[0], each) for name, lists in assignment.items() for each in lists)
+    return {topic: [has[topic, broker] for broker in goal.brokers] for topic in topics}
+
+
+@OFTEN
+@given(grown())
+def test_no_topic_lies_less_evenly_than_before(case: Case) -> None:
+    assignment, goal = case
+    before = loads_of_topics(assignment, goal)
+    after = loads_of_topics(propose(assignment, goal).applied(assignment), goal)
+    for topic, loads in after.items():
+        assert unevenness(loads) <= unevenness(before[topic]), topic
+
+
+@OFTEN
+@given(st.integers(2, 8), st.integers(1, 6), st.integers(1, 5), st.integers(1, 3))
+def test_new_brokers_get_their_share_of_each_topic(old: int, added: int, topics: int, turns: int) -> None:
+    brokers = tuple(range(1, old + added + 1))
+    assignment = {
+        (f"topic-{topic}", number): (1 + (topic + number) % old, 1 + (topic + number + 1) % old)
+        for topic in range(topics)
+        for number in range(turns * old * (old + added))
+    }
+    after = propose(assignment, Goal(brokers)).applied(assignment)
+    for topic, loads in loads_of_topics(after, Goal(brokers)).items():
+        assert max(loads) - min(loads) <= 2, topic
+
+
 @OFTEN
 @given(cases(partitions=60, brokers=12, racks=("a", "b", "c", "d")))
 def test_brokers_of_one_rack_are_one_apart(case: Case) -> None:

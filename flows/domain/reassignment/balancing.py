@@ -8,12 +8,17 @@ Where the pieces lie are the bases of a matroid for each piece (so many brokers,
 so the loads form an M-convex set: when no chain makes two brokers more even, no layout at all is
 more even, and when no closed chain saves a copy, none as even needs fewer. A chain with the
 fewest links that improves anything can always be carried out (Murota, Discrete Convex Analysis).
+
+Of pieces that could go equally well, one goes of the topic that the giver has most of compared with
+the taker: so the brokers share each topic, too, and no topic leaves a broker as a whole.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 from itertools import pairwise
 
 from flows.domain.reassignment.layout import Layout, Piece
@@ -24,7 +29,7 @@ _UNEVEN = 1_000_000_000
 """Evenness comes first: it weighs more than all copies together."""
 
 Link = tuple[int, int]
-"""Cost and piece."""
+"""Cost and piece, or two brokers, or an order and a topic."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def _emptiest(layout: Layout, piece: int) -> int:
         for broker in (range(len(layout.loads)) if allowed is None else sorted(allowed))
         if broker not in held and room[layout.racks[broker]]
     )
-    return min(able, key=lambda broker: (layout.loads[broker], broker))
+    topic, loads = layout.pieces[piece].topic, layout.loads
+    return min(able, key=lambda broker: (loads[broker], layout.of_topic[broker][topic], broker))
 
 
 def level(layout: Layout, rules: Rules) -> None:
@@ -108,18 +114,28 @@ class _Offers:
     def __init__(self, layout: Layout, rules: Rules) -> None:
         self._layout = layout
         self._settled = rules.settled
-        self._at_home: list[list[int]] = []
-        self.arrived: list[dict[int, None]] = []
-        for broker, on in enumerate(layout.on):
-            home = [piece for piece in on if broker in layout.pieces[piece].home]
-            # Each broker begins elsewhere, so that hardly a piece leaves two of them.
-            first = len(home) * broker // len(layout.on)
-            self._at_home.append([*home[first:], *home[:first]])
-            self.arrived.append(
-                {piece: None for piece in on if broker not in layout.pieces[piece].home}
-            )
-        self._looked: dict[Link, int] = {}
+        self._at_home = [self._home_of(broker) for broker in range(len(layout.on))]
+        self.arrived: list[dict[int, None]] = [
+            {piece: None for piece in on if broker not in layout.pieces[piece].home}
+            for broker, on in enumerate(layout.on)
+        ]
+        self._topics: dict[Link, list[Link]] = {}
+        self._looked: dict[tuple[int, int, int], int] = {}
         self._exhausted: set[Link] = set()
+
+    def _home_of(self, broker: int) -> dict[int, list[int]]:
+        """Topic -> pieces that have not left the broker."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for piece in self._layout.on[broker]:
+            if broker in self._layout.pieces[piece].home:
+                found[self._layout.pieces[piece].topic].append(piece)
+        # Each broker begins elsewhere, so that hardly a piece leaves two of them.
+        brokers = len(self._layout.on)
+        starts = {topic: len(pieces) * broker // brokers for topic, pieces in found.items()}
+        return {
+            topic: [*pieces[starts[topic] :], *pieces[: starts[topic]]]
+            for topic, pieces in found.items()
+        }
 
     def move(self, piece: int, source: int, target: int) -> None:
         """The piece lies on the target instead of the source."""
@@ -147,15 +163,41 @@ class _Offers:
             if self._layout.may_move(piece, source, target):
                 return piece
         if not self._settled:
-            pieces = self._at_home[source]
-            for place in range(self._looked.get((source, target), 0), len(pieces)):
-                self._looked[source, target] = place + 1
-                piece = pieces[place]
-                if source in self._layout.held[piece] and self._layout.may_move(
-                    piece, source, target
-                ):
+            topics = self._topics_of(source, target)
+            while (topic := self._most_excessive(topics, source, target)) is not None:
+                piece = self._next_of(topic, source, target)
+                if piece is not None:
                     return piece
+                heappop(topics)
         self._exhausted.add((source, target))
+        return None
+
+    def _topics_of(self, source: int, target: int) -> list[Link]:
+        """Topics of which the source may have something left for the target; a heap."""
+        if (source, target) not in self._topics:
+            of_topic = self._layout.excess
+            found = [(-of_topic(each, source, target), each) for each in self._at_home[source]]
+            heapify(found)
+            self._topics[source, target] = found
+        return self._topics[source, target]
+
+    def _most_excessive(self, topics: list[Link], source: int, target: int) -> int | None:
+        # What lies in the heap is as it was; excess hardly ever grows, so only the first counts.
+        while topics:
+            noted, topic = topics[0]
+            present = -self._layout.excess(topic, source, target)
+            if present == noted:
+                return topic
+            heapreplace(topics, (present, topic))
+        return None
+
+    def _next_of(self, topic: int, source: int, target: int) -> int | None:
+        layout, pieces = self._layout, self._at_home[source][topic]
+        for place in range(self._looked.get((source, target, topic), 0), len(pieces)):
+            self._looked[source, target, topic] = place + 1
+            piece = pieces[place]
+            if source in layout.held[piece] and layout.may_move(piece, source, target):
+                return piece
         return None
 
 

@@ -7,6 +7,7 @@ left it already 0, one that comes home -1.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 class Piece:
     """What has to lie on `count` brokers, at most `per_rack` of them in one rack.
 
-    `home` is where it lies now; `allowed` the brokers that it can lie on, None for all.
+    `home` is where it lies now; `allowed` the brokers that it can lie on, None for all; `topic`
+    the number of its topic.
     """
 
     home: frozenset[int]
     count: int
     per_rack: int
     allowed: frozenset[int] | None = None
+    topic: int = 0
 
 
 class Layout:
@@ -33,6 +36,7 @@ class Layout:
         self.loads = [0] * len(racks)
         self.held: list[set[int]] = [set() for _ in pieces]
         self.on: list[dict[int, None]] = [{} for _ in racks]
+        self.of_topic: list[defaultdict[int, int]] = [defaultdict(int) for _ in racks]
         self.members: list[list[int]] = [[] for _ in range(max(racks, default=-1) + 1)]
         for broker, rack in enumerate(racks):
             self.members[rack].append(broker)
@@ -41,12 +45,14 @@ class Layout:
         """The piece lies on the broker too."""
         self.held[piece].add(broker)
         self.on[broker][piece] = None
+        self.of_topic[broker][self.pieces[piece].topic] += 1
         self.loads[broker] += 1
 
     def take(self, piece: int, broker: int) -> None:
         """The piece does not lie on the broker any more."""
         self.held[piece].remove(broker)
         del self.on[broker][piece]
+        self.of_topic[broker][self.pieces[piece].topic] -= 1
         self.loads[broker] -= 1
 
     def has_room(self, piece: int, rack: int, besides: int | None = None) -> bool:
@@ -64,6 +70,10 @@ class Layout:
             return False
         rack = self.racks[target]
         return rack == self.racks[source] or self.has_room(piece, rack, source)
+
+    def excess(self, topic: int, source: int, target: int) -> int:
+        """How many more pieces of a topic the source holds than the target."""
+        return self.of_topic[source][topic] - self.of_topic[target][topic]
 
     def cost(self, piece: int, source: int, target: int) -> int:
         """Copies that the move adds: -1, 0 or 1."""

@@ -26,8 +26,9 @@ def propose(assignment: Assignment, goal: Goal) -> Proposal:
 
     Then no partition has two replicas in one rack where racks suffice, brokers hold equally many
     replicas (at most one apart, as far as racks allow), and so they do with preferred leaders as
-    far as replicas allow. What stays keeps its place in the list. Every partition keeps as many
-    replicas as it had, or has `goal.replicas`. The same input gives the same proposal.
+    far as replicas allow. Of moves that are equally few those go that spread each topic. What
+    stays keeps its place in the list. Every partition keeps as many replicas as it had, or has
+    `goal.replicas`. The same input gives the same proposal.
     """
     _check(assignment, goal)
     names = sorted(assignment, key=lambda name: (name[1], name[0]))
@@ -69,11 +70,13 @@ def _places(
     rack_of = [racks.index(goal.rack(broker)) for broker in brokers]
     sizes = Counter(rack_of).values()
     limits: dict[int, int] = {}
+    topics = _topics(assignment)
     pieces: list[Piece] = []
     for name in names:
         count = goal.replicas or len(assignment[name])
         limit = limits.setdefault(count, per_rack_limit(sizes, count))
-        pieces.append(Piece(_numbered(assignment[name], numbers), count, limit))
+        home = _numbered(assignment[name], numbers)
+        pieces.append(Piece(home, count, limit, topic=topics[name[0]]))
     rules = Rules(goal.settled, lower_bound(assignment, goal), full_racks(assignment, goal))
     layout = balance(pieces, rack_of, rules)
     return {
@@ -88,9 +91,10 @@ def _leaders_first(
     """The lists of replicas; one that led before leads on unless that would be uneven."""
     brokers = sorted(set(goal.brokers))
     numbers = {broker: number for number, broker in enumerate(brokers)}
+    topics = _topics(assignment)
     lists = {name: _in_place(assignment[name], held) for name, held in placed.items()}
     pieces = [
-        Piece(_numbered((assignment[name][0],), numbers) & allowed, 1, 1, allowed)
+        Piece(_numbered((assignment[name][0],), numbers) & allowed, 1, 1, allowed, topics[name[0]])
         for name, held in placed.items()
         for allowed in [_numbered(held, numbers)]
     ]
@@ -101,6 +105,11 @@ def _leaders_first(
         name: (leader, *(each for each in lists[name] if each != leader))
         for name, leader in zip(placed, leaders, strict=True)
     }
+
+
+def _topics(assignment: Assignment) -> dict[str, int]:
+    """Topic -> its number."""
+    return {topic: each for each, topic in enumerate(sorted({name for name, _ in assignment}))}
 
 
 def _in_place(before: tuple[int, ...], held: frozenset[int]) -> tuple[int, ...]:
