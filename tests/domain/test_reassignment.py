@@ -177,7 +177,9 @@ def test_no_topic_lies_less_evenly_than_before(case: Case) -> None:
 
 @OFTEN
 @given(st.integers(2, 8), st.integers(1, 6), st.integers(1, 5), st.integers(1, 3))
-def test_new_brokers_get_their_share_of_each_topic(old: int, added: int, topics: int, turns: int) -> None:
+def test_new_brokers_get_their_share_of_each_topic(
+    old: int, added: int, topics: int, turns: int
+) -> None:
     brokers = tuple(range(1, old + added + 1))
     assignment = {
         (f"topic-{topic}", number): (1 + (topic + number) % old, 1 + (topic + number + 1) % old)

@@ -165,9 +165,9 @@ class _Offers:
         if not self._settled:
             topics = self._topics_of(source, target)
             while (topic := self._most_excessive(topics, source, target)) is not None:
-                piece = self._next_of(topic, source, target)
-                if piece is not None:
-                    return piece
+                found = self._next_of(topic, source, target)
+                if found is not None:
+                    return found
                 heappop(topics)
         self._exhausted.add((source, target))
         return None
