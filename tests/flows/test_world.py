@@ -42,6 +42,7 @@ READS = {
         "running",
         # Only own hosts outlive an instance: test_own_hosts lets their cleaning fail.
         "clean_left",
+        "survey",
     },
     "Ansible": set(),
     "Hosts": {
@@ -171,6 +172,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Records.set_status_at_rest": lambda s: s.world.records.set_status_at_rest(
         "t0000001", Status.RUNNING, Status.FAULTY, ""
     ),
+    "Records.forget_operations": lambda s: s.world.records.forget_operations([1]),
     "Records.forget_traces": lambda s: s.world.records.forget_traces(s.world.clock.now()),
     "Records.revise": lambda s: s.world.records.revise(
         "t0000001", s.instance.wish.model_copy(update={"description": "more"}), 9
