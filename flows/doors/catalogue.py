@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flows.domain.errors import Refused
-from flows.instances.clear_failed_creations import clear_failed_creations
 from flows.instances.add_brokers import add_brokers
 from flows.instances.change_flavor import change_flavor
+from flows.instances.clear_failed_creations import clear_failed_creations
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.instances.delete_operation_records import delete_operation_records

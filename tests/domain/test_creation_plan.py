@@ -127,7 +127,7 @@ def test_room_is_only_asked_for_machines_that_are_missing() -> None:
 def test_the_provider_objects_by_name_before_anything_else() -> None:
     objecting = replace(ROOMY, objections=('subnet "blue": the lab has only "lab-lan"', "more"))
     assert refused(lambda: plan(blank(surroundings=objecting))) == (
-        'subnet "blue": the lab has only "lab-lan"'
+        'subnet "blue": the lab has only "lab-lan"; more'
     )
 
 

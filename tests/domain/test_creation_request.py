@@ -23,9 +23,9 @@ FLAVOR_NAMES = (
 )
 PARAMETERS = (
     "plan_only, approved_plan, name, version, flavor, brokers, storage_per_broker, disk_type, "
-    "disk_encryption, capacity_policy, availability_zones, network, subnet, security_group, "
-    "public_access, sasl_ssl, sasl_plain, first_user, first_user_password, manager_user, "
-    "manager_password, auto_create_topics, tags, description, enterprise_project, "
+    "disk_encryption, capacity_policy, availability_zones, provider, network, subnet, "
+    "security_group, public_access, sasl_ssl, sasl_plain, first_user, first_user_password, "
+    "manager_user, manager_password, auto_create_topics, tags, description, enterprise_project, "
     "delete_protection"
 )
 NO_ZONE_PAIR = (

@@ -322,8 +322,8 @@ def disk(
 
     A topic's size is that of all its replicas.
     """
-    from flows.doors.cli import instance
     from flows.domain.disk_usage import read_selection
+    from flows.doors.cli import instance
 
     selection = read_selection(top, above, above_percent, internal=internal)
     instance.print_disk(name, selection, as_json=json)
