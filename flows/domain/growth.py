@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from flows.domain.creation import broker_steps, check_brokers, check_provider, check_storage
 from flows.domain.errors import refusal
@@ -16,6 +16,7 @@ from flows.domain.reassignment import Pace, left_behind
 from flows.domain.rebalancing import evened
 from flows.domain.request import InstanceRequest
 from flows.domain.restart import check_answering
+from flows.domain.speed import Throttle
 from flows.domain.wish import Wish
 
 
@@ -33,19 +34,12 @@ class AddBrokers(InstanceRequest):
         description="Move partitions onto the new brokers as well; otherwise topics stay where "
         "they are, and only new ones use the new brokers.",
     )
-    throttle: float = Field(
+    throttle: Throttle = Field(
         default=0.0,
         title="Throttle (MB/s)",
         description="How fast each broker copies partitions at most while it rebalances; 0: as "
         "fast as it can.",
     )
-
-    @field_validator("throttle")
-    @classmethod
-    def _not_negative(cls, throttle: float) -> float:
-        if throttle < 0:
-            raise refusal("throttle", throttle, "0 (none) or more MB/s is accepted")
-        return throttle
 
 
 @dataclass(frozen=True)

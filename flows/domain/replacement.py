@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from flows.domain.cluster import Partition
 from flows.domain.errors import Refused, refusal
@@ -13,6 +13,7 @@ from flows.domain.instance import Broker, Instance, machine_name
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.reassignment import Pace
 from flows.domain.request import InstanceRequest
+from flows.domain.speed import Throttle
 from flows.domain.wish import Wish
 
 NAMED_AT_MOST = 5
@@ -22,7 +23,7 @@ class ReplaceBroker(InstanceRequest):
     """Give a broker whose machine died for good a new one."""
 
     broker: int = Field(title="Broker", description="Id of the broker whose machine died for good.")
-    throttle: float = Field(
+    throttle: Throttle = Field(
         default=0.0,
         title="Throttle (MB/s)",
         description="How fast the new machine copies its replicas at most; 0: as fast as it can.",
@@ -33,13 +34,6 @@ class ReplaceBroker(InstanceRequest):
         description="Go on although messages were on the dead machine alone: partitions with one "
         "replica, and those of which no other replica was in sync. They begin anew, empty.",
     )
-
-    @field_validator("throttle")
-    @classmethod
-    def _not_negative(cls, throttle: float) -> float:
-        if throttle < 0:
-            raise refusal("throttle", throttle, "0 (none) or more MB/s is accepted")
-        return throttle
 
 
 @dataclass(frozen=True)

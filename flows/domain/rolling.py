@@ -14,6 +14,7 @@ from flows.domain.instance import Broker, Instance, UnitState
 from flows.domain.plan import Plan
 from flows.domain.reassignment import Pace
 from flows.domain.request import InstanceRequest
+from flows.domain.speed import Throttle
 from flows.domain.wish import Wish
 
 STALL_BUDGET_SECONDS = 5.0
@@ -48,7 +49,7 @@ class RollRequest(InstanceRequest):
         description="The roll pauses after a broker whose restart let clients wait longer than "
         "this for an acknowledgement: 0.5 to 600 s.",
     )
-    throttle: float = Field(
+    throttle: Throttle = Field(
         default=THROTTLE,
         title="Throttle (MB/s)",
         description="How fast each broker copies replicas at most that are raised for the change; "
@@ -69,13 +70,6 @@ class RollRequest(InstanceRequest):
         if not 0.5 <= seconds <= 600:
             raise refusal("stall_budget", seconds, "0.5 to 600 seconds are accepted")
         return seconds
-
-    @field_validator("throttle")
-    @classmethod
-    def _not_negative(cls, throttle: float) -> float:
-        if throttle < 0:
-            raise refusal("throttle", throttle, "0 (none) or more MB/s is accepted")
-        return throttle
 
     @property
     def pace(self) -> Pace:

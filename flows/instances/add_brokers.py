@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from flows.domain.growth import AddBrokers, GrowthPlan, plan_growth
-from flows.procedures.changing import AT_REST, change_life
+from flows.procedures.changing import AT_REST, EXTENDED, change_life
 from flows.procedures.operation import operation
 from flows.procedures.rebalance import rebalance
-from flows.procedures.remembering import TraceNames
 from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
 from flows.steps.certificates import issue_certificates
 from flows.steps.connections import limit_connections
@@ -20,15 +19,7 @@ from flows.steps.sweeping import look_again
 from flows.steps.waiting import wait_for
 from flows.steps.wishes import remember_wish
 
-LIFE = change_life(
-    TraceNames(
-        accepted="extendDMSInstanceSuccess",
-        refused="extendDMSInstanceFailure",
-        done="extendDMSInstanceTaskSuccess",
-        failed="extendDMSInstanceTaskFailure",
-    ),
-    begins_in=AT_REST,
-)
+LIFE = change_life(EXTENDED, begins_in=AT_REST)
 
 
 @operation(AddBrokers, plan=plan_growth, run_name="add brokers to {instance}: {brokers}", life=LIFE)

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from flows.domain.resize import ChangeFlavor, ResizePlan, plan_resize
-from flows.procedures.changing import AT_REST, change_life
+from flows.procedures.changing import AT_REST, EXTENDED, change_life
 from flows.procedures.operation import operation
-from flows.procedures.remembering import TraceNames
 from flows.procedures.reshape import as_wished
 from flows.procedures.roll import roll
 from flows.steps.site import Site
 from flows.steps.wishes import remember_wish
 
-# The guide has one name for all that makes an instance larger; a smaller flavor is traced alike.
-LIFE = change_life(
-    TraceNames(
-        accepted="extendDMSInstanceSuccess",
-        refused="extendDMSInstanceFailure",
-        done="extendDMSInstanceTaskSuccess",
-        failed="extendDMSInstanceTaskFailure",
-    ),
-    begins_in=AT_REST,
-)
+LIFE = change_life(EXTENDED, begins_in=AT_REST)
 
 
 @operation(

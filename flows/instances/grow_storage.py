@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from flows.domain.storage import GrowStorage, StoragePlan, plan_storage
-from flows.procedures.changing import AT_REST_OR_FAULTY, change_life
+from flows.procedures.changing import AT_REST_OR_FAULTY, EXTENDED, change_life
 from flows.procedures.operation import operation
-from flows.procedures.remembering import TraceNames
 from flows.steps.site import Site
 from flows.steps.storage import grow_disk
 from flows.steps.sweeping import look_again
 from flows.steps.wishes import remember_wish
 
-LIFE = change_life(
-    TraceNames(
-        accepted="extendDMSInstanceSuccess",
-        refused="extendDMSInstanceFailure",
-        done="extendDMSInstanceTaskSuccess",
-        failed="extendDMSInstanceTaskFailure",
-    ),
-    begins_in=AT_REST_OR_FAULTY,
-)
+LIFE = change_life(EXTENDED, begins_in=AT_REST_OR_FAULTY)
 
 
 @operation(GrowStorage, plan=plan_storage, run_name="grow storage of {instance}", life=LIFE)

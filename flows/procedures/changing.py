@@ -12,6 +12,13 @@ from flows.procedures.remembering import TraceNames
 from flows.procedures.subjects import living
 from flows.steps.site import Doors, Site
 
+# The guide has one name for all that changes how large an instance is; smaller is traced alike.
+EXTENDED = TraceNames(
+    accepted="extendDMSInstanceSuccess",
+    refused="extendDMSInstanceFailure",
+    done="extendDMSInstanceTaskSuccess",
+    failed="extendDMSInstanceTaskFailure",
+)
 AT_REST = frozenset({Status.RUNNING})
 AT_REST_OR_FAULTY = frozenset({Status.RUNNING, Status.FAULTY})
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from flows.domain.growth import AddBrokers
+from flows.domain.replacement import ReplaceBroker
 from flows.domain.request import InstanceRequest, Request, read_secret_reference, split_list
+from flows.domain.resize import ChangeFlavor
 from tests.domain.samples import refused
 
 
@@ -66,3 +69,11 @@ def test_fields_have_titles_and_descriptions_and_no_limits_of_the_form() -> None
         assert field.title, name
         assert field.description, name
         assert field.metadata == [], name
+
+
+@pytest.mark.parametrize("kind", [AddBrokers, ReplaceBroker, ChangeFlavor])
+def test_a_throttle_is_not_negative(kind: type[Request]) -> None:
+    wish = {"instance": "demo", "broker": 1, "brokers": 4, "flavor": "kafka.4u8g.cluster"}
+    known = {key: value for key, value in wish.items() if key in kind.model_fields}
+    said = refused(lambda: kind.read({**known, "throttle": -1}))
+    assert said == "throttle -1.0: 0 (none) or more MB/s is accepted"
