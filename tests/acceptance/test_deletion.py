@@ -15,7 +15,7 @@ def test_a_wrong_confirmation_is_refused(plane: Plane, demo: Demo) -> None:
 def test_nothing_is_left_of_a_deleted_instance(plane: Plane, demo: Demo) -> None:
     instance = demo.instance
     machines = [machine.name for machine in plane.instance_machines("demo")]
-    assert len(machines) == 3
+    assert {machine.rsplit("-", 2)[1] for machine in machines} >= {"1", "2", "3"}
     plane.succeeds("run", "delete-instance", "instance=demo", "confirm=demo")
     assert plane.json("ls") == []
     assert not [name for name in machines if plane.lab.show(name)]
