@@ -54,6 +54,7 @@ def _told(kafka: dict[str, str]) -> dict[str, Any]:
         "started_generation": 2,
         "distributions": ["kafka-2.7.2"],
         "digests": {"/a": "00"},
+        "memory_used_mb": 700,
         "disk_total_bytes": 100,
         "disk_used_bytes": 40,
     }
@@ -65,6 +66,7 @@ def test_the_start_of_a_running_broker_is_exact_to_the_microsecond() -> None:
     assert state.kafka_started == 1795534685.715486
     assert (state.owner, state.epoch, state.started_generation) == ("ab12cd34", 3, 2)
     assert (state.disk_total_bytes, state.disk_used_bytes) == (100, 40)
+    assert state.memory_used_mb == 700
 
 
 def test_a_data_disk_without_a_size_is_not_mounted() -> None:
