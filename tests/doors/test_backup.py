@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +33,8 @@ ADA = Asker("ada", Door.CLI)
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home with an instance and its secret; the environment has no setting of ours."""
-    for name in ("FLEET_HOME", "FLEET_LAB", "FLEET_PREFECT_PORT", "FLEET_DATABASE", "FLEET_CACHE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [each for each in os.environ if each.startswith("FLEET_")]:
+        monkeypatch.delenv(name)
     settings = load_settings({"FLEET_HOME": str(tmp_path / "home"), "FLEET_PREFECT_PORT": "4999"})
     prepare_home(settings)
     (settings.home / "settings.toml").write_text(as_toml(settings))

@@ -225,15 +225,15 @@ def test_a_wrong_login_and_a_closed_port_are_told_apart(control_plane: ControlPl
 def test_a_run_outlives_server_worker_and_supervisor(control_plane: ControlPlane) -> None:
     """All three are killed in its middle; it ends well, and `up` finds everything running."""
     api = control_plane.api
-    run_id = _start(api, TOY, _request(name="bear", seconds=6))
+    run_id = _start(api, TOY, _request(name="bear", seconds=12))
     _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
     before = {name: control_plane.process(name) for name in ("server", "worker", "supervisor")}
     engine = _engine_of(run_id)
+    assert Path(f"/proc/{engine.pid}/cwd").readlink() == Path("/")  # no directory in /tmp
     api.patch(f"/work_pools/{POOL}", {"is_paused": True})
     for name in ("supervisor", "worker", "server"):
         os.kill(before[name].pid, signal.SIGKILL)
     up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
-    assert Path(f"/proc/{engine.pid}/cwd").readlink() == Path("/")  # no directory in /tmp
     (seen,) = follow(api, [run_id], lambda runs: None)
     assert (seen.state, seen.message[:7]) == ("COMPLETED", "0 parts")
     assert status(control_plane.settings).up
