@@ -280,6 +280,22 @@ def test_a_run_whose_engine_died_with_the_worker_is_crashed(control_plane: Contr
     assert control_plane.process("server") == server
 
 
+@pytest.mark.slow
+def test_a_run_that_lost_its_engine_and_all_watchers_but_the_server_is_crashed(
+    control_plane: ControlPlane,
+) -> None:
+    """Nobody reports its end and nobody asks: the missing heartbeat does, after 75 s."""
+    api = control_plane.api
+    run_id = _start(api, TOY, _request(name="bear", seconds=60))
+    _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
+    for name in ("supervisor", "worker"):
+        os.kill(control_plane.process(name).pid, signal.SIGKILL)
+    os.kill(_engine_of(run_id).pid, signal.SIGKILL)
+    _eventually(lambda: flow_run(api, run_id)["state_type"] == "CRASHED", 150)
+    assert flow_run(api, run_id)["state"]["message"].startswith("No heartbeat")
+    up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
+
+
 def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) -> None:
     """The last one: the control plane is gone after it."""
     api = control_plane.api
