@@ -5,7 +5,7 @@ others). None of them holds the user's password.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from certs.errors import CertificateError
@@ -16,6 +16,8 @@ Mechanism = Literal["SCRAM-SHA-512", "PLAIN"]
 
 CERTIFICATES = "phy_ca.crt"
 TRUSTSTORE = "client.truststore.jks"
+CERTIFICATE, KEY, KEYSTORE = "client.crt", "client.key", "client.keystore.jks"
+"""A client's own certificate, its key, and both as a store: in the bundle of that client alone."""
 # No secret: it protects nothing but public certificates. This value is the guide's.
 TRUSTSTORE_PASSWORD = "dms@kafka"
 PASSWORD_PLACEHOLDER = "CHANGE-ME"
@@ -41,6 +43,12 @@ JAVA_PRODUCER: Settings = {
 }
 CONSUMER: Settings = {"group.id": "example", "auto.offset.reset": "earliest"}
 
+_JAVA_TRUST: Settings = {
+    "ssl.truststore.location": TRUSTSTORE,
+    "ssl.truststore.type": "PKCS12",
+    "ssl.truststore.password": TRUSTSTORE_PASSWORD,
+    "ssl.endpoint.identification.algorithm": "https",
+}
 _LOGIN_MODULES: Mapping[Mechanism, str] = {
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -68,10 +76,35 @@ class SaslSsl:
             )
 
 
-def java_connection(bootstrap: str, security: SaslSsl | None) -> Settings:
+@dataclass(frozen=True)
+class MutualTls:
+    """How clients come in by a certificate of their own, and the authorities to trust, as PEM.
+
+    `keystore_password` opens the client's key store; without one the settings hold a placeholder.
+    """
+
+    authorities: tuple[bytes, ...]
+    keystore_password: str = field(default=PASSWORD_PLACEHOLDER, repr=False)
+
+
+Security = SaslSsl | MutualTls | None
+"""None: PLAINTEXT, without TLS and login."""
+
+
+def java_connection(bootstrap: str, security: Security) -> Settings:
     """What a Java client needs to connect. Paths are relative to the bundle's directory."""
     if security is None:
         return {"bootstrap.servers": bootstrap, "security.protocol": "PLAINTEXT"}
+    if isinstance(security, MutualTls):
+        return {
+            "bootstrap.servers": bootstrap,
+            "security.protocol": "SSL",
+            "ssl.keystore.location": KEYSTORE,
+            "ssl.keystore.type": "PKCS12",
+            "ssl.keystore.password": security.keystore_password,
+            "ssl.key.password": security.keystore_password,
+            **_JAVA_TRUST,
+        }
     mechanism = security.mechanisms[0]
     return {
         "bootstrap.servers": bootstrap,
@@ -81,17 +114,23 @@ def java_connection(bootstrap: str, security: SaslSsl | None) -> Settings:
             f'{_LOGIN_MODULES[mechanism]} required username="{security.user}" '
             f'password="{PASSWORD_PLACEHOLDER}";'
         ),
-        "ssl.truststore.location": TRUSTSTORE,
-        "ssl.truststore.type": "PKCS12",
-        "ssl.truststore.password": TRUSTSTORE_PASSWORD,
-        "ssl.endpoint.identification.algorithm": "https",
+        **_JAVA_TRUST,
     }
 
 
-def librdkafka_connection(bootstrap: str, security: SaslSsl | None) -> Settings:
+def librdkafka_connection(bootstrap: str, security: Security) -> Settings:
     """What a librdkafka client needs to connect, but for `sasl.password`."""
     if security is None:
         return {"bootstrap.servers": bootstrap, "security.protocol": "PLAINTEXT"}
+    if isinstance(security, MutualTls):
+        return {
+            "bootstrap.servers": bootstrap,
+            "security.protocol": "SSL",
+            "ssl.certificate.location": CERTIFICATE,
+            "ssl.key.location": KEY,
+            "ssl.ca.location": CERTIFICATES,
+            "ssl.endpoint.identification.algorithm": "https",
+        }
     return {
         "bootstrap.servers": bootstrap,
         "security.protocol": "SASL_SSL",

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from certs.errors import CertificateError
 
-_COMMON_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_COMMON_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -36,7 +36,7 @@ def check_common_name(field: str, value: str) -> None:
     if not _COMMON_NAME.fullmatch(value):
         raise CertificateError(
             f"{field} {value!r}: accepted are 1-64 letters, digits, '-' and '_', "
-            "starting with a letter."
+            "starting with a letter or '_'."
         )
 
 

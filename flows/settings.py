@@ -50,6 +50,11 @@ class Settings:
         return self.home / "secrets"
 
     @property
+    def uploads(self) -> Path:
+        """Files that people lay down for the product to take, by their name (0700)."""
+        return self.home / "uploads"
+
+    @property
     def logs(self) -> Path:
         """One log file per process of the control plane."""
         return self.home / "logs"

@@ -43,8 +43,15 @@ class Meter:
 
 
 @contextmanager
-def measuring(namespace: str, settings: Mapping[str, Any], topic: str) -> Iterator[Meter]:
-    """The client is under way; its sums are there afterwards."""
+def measuring(
+    namespace: str, settings: Mapping[str, Any], topic: str, seldom_per_second: float | None = None
+) -> Iterator[Meter]:
+    """The client is under way; its sums are there afterwards.
+
+    With `seldom_per_second` so many messages go to the partitions in turn, and a gap is the time
+    that a message waits.
+    """
+    order = {"settings": dict(settings), "topic": topic, "seldom_per_second": seldom_per_second}
     process = subprocess.Popen(
         ["nsenter", f"--net=/run/netns/{namespace}", "setpriv", "--pdeathsig", "KILL",
          sys.executable, "-m", "flows.adapters.probe.program"],
@@ -56,7 +63,7 @@ def measuring(namespace: str, settings: Mapping[str, Any], topic: str) -> Iterat
     listener = threading.Thread(target=_listen, args=(process, meter), daemon=True)
     try:
         assert process.stdin is not None
-        process.stdin.write(json.dumps({"settings": dict(settings), "topic": topic}) + "\n")
+        process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
         listener.start()
         _wait_until_ready(process, meter)

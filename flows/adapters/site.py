@@ -6,7 +6,8 @@ pass the same contract tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from flows.domain.cluster import (
     ClusterState,
     Login,
     NewTopic,
+    Partition,
     Permission,
     Replica,
     RoundTrip,
@@ -31,10 +33,18 @@ from flows.domain.wish import Wish
 
 if TYPE_CHECKING:
     # Every command imports this file; what it names only in signatures `fleet ls` need not pay for.
+    from certs.leaf import Leaf
+    from flows.domain.access_seen import HostWays
+    from flows.domain.dnat import GatewayState, Translation
     from flows.domain.firewall import Hold
+    from flows.domain.listeners import Listener
     from flows.domain.probing import ProbeEnd, Sight
     from flows.domain.progress import Progress
     from flows.domain.reassignment import PartitionName
+    from flows.domain.security_groups import GroupRule
+    from flows.domain.seen_clients import SeenClient
+    from flows.domain.served import ServedChain
+    from flows.domain.vantage import Address, Answer, Network
 
 
 class Clock(Protocol):
@@ -58,6 +68,8 @@ class Provider(Protocol):
     name: str
     keeps_machines: bool
     """Whether machines outlive an instance (own hosts) and so must be cleaned, not removed."""
+    restarts_to_resize: bool
+    """Whether a machine has to start anew to get another size."""
 
     @property
     def words(self) -> str:
@@ -102,7 +114,7 @@ class Provider(Protocol):
         ...
 
     def resize(self, name: str, vcpus: int, memory_gb: int) -> None:
-        """The machine has this size; EffectFailed where machines are what they are."""
+        """The machine has this size and runs; EffectFailed where machines are what they are."""
         ...
 
     def grow_disk(self, name: str, gb: int) -> None:
@@ -120,6 +132,43 @@ class Provider(Protocol):
 
     def clean_left(self) -> tuple[str, ...]:
         """Machines that could not be given back clean, and answer again, are; a line for each."""
+        ...
+
+    @property
+    def routes_eips(self) -> bool:
+        """Whether it leads EIPs to machines; otherwise their owner does, and a proof shows it."""
+        ...
+
+    def eips(self) -> Mapping[str, str]:
+        """EIP -> the name of the machine or gateway that it leads to, as far as is known."""
+        ...
+
+    def eip_objection(self, eip: str) -> str:
+        """Why the address (IPv4) cannot be an EIP here; empty when it can."""
+        ...
+
+    def assign_eip(self, eip: str, machine: str) -> None:
+        """Outside clients reach the machine or gateway at the EIP; EffectFailed if another does."""
+        ...
+
+    def release_eip(self, eip: str) -> None:
+        """The EIP leads nowhere, and connections through it have ended."""
+        ...
+
+    def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
+        """Group -> who may open connections to which ports of its machines."""
+        ...
+
+    def group_of(self, machine: str) -> str:
+        """The one security group that the machine is in."""
+        ...
+
+    def set_security_group(self, group: str, rules: Sequence[GroupRule]) -> None:
+        """The group exists with exactly these rules; EffectFailed where there are no groups."""
+        ...
+
+    def put_in_group(self, machine: str, group: str) -> None:
+        """The machine is in this group and in no other."""
         ...
 
 
@@ -182,12 +231,24 @@ class Hosts(Protocol):
         """Nobody gets in at these ports until their time is over, counted from now."""
         ...
 
-    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
+    def let_in(self, machine: Machine, epoch: int, table: str, way: str = "held") -> None:
         """No port is held any more."""
+        ...
+
+    def ways(self, machine: Machine, table: str) -> HostWays:
+        """How clients come in, by this table of nftables and by what the broker starts with."""
+        ...
+
+    def load_firewall(self, machine: Machine, epoch: int) -> None:
+        """The kernel filters as the host's file says, whatever it did before."""
         ...
 
     def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
         """What each partition (`topic-number`) takes on the disk; 0 for one that is not there."""
+        ...
+
+    def clients(self, machine: Machine) -> tuple[SeenClient, ...]:
+        """Who asked the broker of this machine for something in the last ten minutes."""
         ...
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
@@ -202,8 +263,16 @@ class Distributions(Protocol):
 class ZooKeeper(Protocol):
     """The ensemble of one instance, through the product's own login."""
 
+    def staying_connected(self, instance: Instance) -> AbstractContextManager[None]:
+        """All calls inside share one session; otherwise each has one of its own."""
+        ...
+
     def serving(self, instance: Instance) -> tuple[int, ...]:
         """The broker ids whose ZooKeeper node answers and belongs to a quorum."""
+        ...
+
+    def leader(self, instance: Instance) -> int | None:
+        """The broker whose machine carries the ensemble's leader; None while there is none."""
         ...
 
     def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
@@ -230,6 +299,10 @@ class ZooKeeper(Protocol):
         """Registrations, controller, partitions and moves as they are kept there."""
         ...
 
+    def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
+        """These partitions as they are now, without those that are gone; replicas as known."""
+        ...
+
 
 class Kafka(Protocol):
     """One cluster, as its super user through CONTROL, and as a client through PRIVATE."""
@@ -242,6 +315,16 @@ class Kafka(Protocol):
         """
         ...
 
+    def check_controller(self, instance: Instance, state: ClusterState) -> None:
+        """The controller does what it is asked by now: one that is new reads everything first."""
+        ...
+
+    def near_controller(
+        self, instance: Instance, state: ClusterState
+    ) -> AbstractContextManager[None]:
+        """Inside, `shut_down` goes over a connection to this controller that is open already."""
+        ...
+
     def warm(self, instance: Instance, partition: tuple[str, int], requests: int) -> None:
         """A client's first requests to the leader of a partition are behind it."""
         ...
@@ -249,6 +332,10 @@ class Kafka(Protocol):
     def cluster(self, instance: Instance) -> Cluster: ...
     def cluster_as_seen_by(self, instance: Instance, broker: int) -> Cluster:
         """What this one broker tells clients; EffectFailed when it does not answer."""
+        ...
+
+    def check_answers(self, broker: Broker, listener: Listener) -> None:
+        """This listener answers, before any login; EffectFailed when it does not."""
         ...
 
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
@@ -332,6 +419,77 @@ class Probes(Protocol):
         ...
 
 
+class Vantage(Protocol):
+    """A host in the clients' network; what is asked there is asked as a client would."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def words(self) -> str:
+        """The vantage for sentences."""
+        ...
+
+    def ask(self, instance: Instance, addresses: Sequence[Address]) -> tuple[Answer, ...]:
+        """What answers at each address, in their order; EffectFailed when nobody can look.
+
+        Name resolution, TCP, TLS, login and metadata are the host's own, and so is the question
+        which broker is at the other end of that very connection.
+        """
+        ...
+
+
+class Vantages(Protocol):
+    """The vantages that belong to a provider of machines."""
+
+    def of(self, network: Network) -> Vantage | None:
+        """The one in that network; None where there is none."""
+        ...
+
+
+class Tls(Protocol):
+    """Handshakes with listeners, from the control plane; nothing is verified in them."""
+
+    def served(
+        self,
+        address: str,
+        port: int,
+        *,
+        server_name: str | None = None,
+        client: Leaf | None = None,
+    ) -> ServedChain:
+        """The whole chain that is served there; EffectFailed when no handshake succeeds.
+
+        A listener that demands a certificate is asked with one (`client`).
+        """
+        ...
+
+    def accepts(self, address: str, port: int, client: Leaf | None) -> bool:
+        """Whether a listener that asks no password answers a request of this client."""
+        ...
+
+
+class Gateways(Protocol):
+    """Linux gateways that belong to a provider of machines; each translates for many instances."""
+
+    def names(self) -> tuple[str, ...]:
+        """All of them, reachable or not."""
+        ...
+
+    def look(self, gateway: str, wished: Translation) -> GatewayState:
+        """What the gateway is and translates for the instance; EffectFailed without an answer.
+
+        `wished` says which EIPs and brokers are asked for.
+        """
+        ...
+
+    def translate(self, gateway: str, wished: Translation, epoch: int) -> int:
+        """The gateway has exactly these rules of the instance, again after a boot.
+
+        Without rules nothing of the instance is left there. EIPs are led to it separately.
+        """
+        ...
+
+
 class Secrets(Protocol):
     """The encrypted store of one control plane; values never leave it in clear but to their use."""
 
@@ -355,6 +513,14 @@ class Secrets(Protocol):
 
     def discard(self, reference: str) -> None:
         """A block that `fleet run` made for this request is gone; others are left alone."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that people laid down for the product to take."""
+
+    def read(self, field: str, name: str) -> bytes:
+        """The content of the file of that name; Refused when it is no small plain file there."""
         ...
 
 
@@ -499,6 +665,7 @@ class Doors:
     """The provider of that name, the default one without a name; Refused when it has none."""
     records: Records
     secrets: Secrets
+    uploads: Uploads
     processes: Processes
     distributions: Distributions
     ansible: Callable[[str, Callable[[str], None]], Ansible]
@@ -508,6 +675,11 @@ class Doors:
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes
+    tls: Tls
+    vantages: Callable[[str], Vantages]
+    """The vantages that belong to the provider of that name."""
+    gateways: Callable[[str], Gateways]
+    """The gateways that belong to the provider of that name."""
 
 
 @dataclass(frozen=True)
@@ -542,4 +714,7 @@ class Site:
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes
+    tls: Tls
+    vantages: Vantages
+    gateways: Gateways
     findings: Findings = field(default_factory=Findings)

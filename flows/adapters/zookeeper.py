@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,9 @@ _SESSION_SECONDS = 6.0
 _STATUS_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
 _ASK_TRIES, _MERGE_TRIES = 3, 10
+_Place = tuple[str, int, tuple[int, ...]]
+"""Topic, number and replicas of a partition."""
+_LEADING = ("leader", "standalone")
 _ALL_RIGHTS, _READ = 31, 1
 _OWN = (ACL(_ALL_RIGHTS, Id("sasl", "kafka")),)
 _PUBLIC = (*_OWN, ACL(_READ, Id("world", "anyone")))
@@ -57,7 +62,8 @@ _kazoo_log.addHandler(logging.NullHandler())
 
 
 class KazooZooKeeper:
-    """Implements `ZooKeeper` with kazoo; each call is a session of its own that ends with it.
+    """Implements `ZooKeeper` with kazoo; each call is a session of its own that ends with it,
+    unless `staying_connected` was asked for.
 
     `login` tells user and password (SASL DIGEST-MD5) of an instance; the user is `kafka`, who
     owns all nodes. Whatever ZooKeeper does not do in time, or refuses, is an EffectFailed.
@@ -68,6 +74,23 @@ class KazooZooKeeper:
     ) -> None:
         self._login = login
         self._limit = limit_seconds
+        self._kept: dict[str, _Kept] = {}
+
+    @contextmanager
+    def staying_connected(self, instance: Instance) -> Iterator[None]:
+        """All calls inside share one session, which is made anew where its connection is lost.
+
+        Nothing is asked for that: it begins with the first call.
+        """
+        if instance.id in self._kept:
+            yield
+            return
+        self._kept[instance.id] = kept = _Kept()
+        try:
+            yield
+        finally:
+            del self._kept[instance.id]
+            kept.close()
 
     def serving(self, instance: Instance) -> tuple[int, ...]:
         """The broker ids whose ZooKeeper node answers `srvr` as a member of a quorum.
@@ -75,10 +98,12 @@ class KazooZooKeeper:
         Takes at most 4 s; a node that does not answer, or listens but does not serve yet, is not
         among them. No login is needed.
         """
-        nodes = [broker for broker in instance.ensemble if broker.address is not None]
-        with ThreadPoolExecutor(max_workers=max(len(nodes), 1)) as pool:
-            answers = list(pool.map(_serves, nodes))
-        return tuple(node.id for node, serves in zip(nodes, answers, strict=True) if serves)
+        return tuple(node for node, mode in _modes(instance).items() if mode is not None)
+
+    def leader(self, instance: Instance) -> int | None:
+        """The broker id of the node that calls itself leader, or the only one there is."""
+        modes = _modes(instance).items()
+        return next((node for node, mode in modes if mode in _LEADING), None)
 
     def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
         """The nodes are there with this content and owner; returns how many had to be written.
@@ -164,19 +189,33 @@ class KazooZooKeeper:
         with self._session(instance) as session:
             return cluster_state(session, instance.chroot)
 
+    def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
+        """These partitions as they are now, without those that are gone; replicas as known.
+
+        Costs half a millisecond for each of them, as `state` does for each that there is.
+        """
+        places = [(part.topic, part.number, part.replicas) for part in wanted]
+        with self._session(instance) as session:
+            return _partitions(session, instance.chroot, places)
+
     @contextmanager
     def _session(self, instance: Instance) -> Iterator[_Session]:
+        kept = self._kept.get(instance.id)
+        with _as_effect(instance, self._limit):
+            if kept is not None:
+                yield _Session(kept.client(lambda: self._started(instance)), self._limit)
+            else:
+                with self._started(instance) as client:
+                    yield _Session(client, self._limit)
+
+    @contextmanager
+    def _started(self, instance: Instance) -> Iterator[KazooClient]:
         nodes = self.serving(instance)
         if not nodes:
             raise EffectFailed(f"ZooKeeper of {instance.name}: no node of the ensemble serves")
         # Only nodes that serve: kazoo would wait a whole session for each one that does not.
         hosts = ",".join(f"{broker.address}:{ZOOKEEPER_CLIENT_PORT}"
                          for broker in instance.ensemble if broker.id in nodes)  # fmt: skip
-        with _as_effect(instance, self._limit), self._started(hosts, instance) as client:
-            yield _Session(client, self._limit)
-
-    @contextmanager
-    def _started(self, hosts: str, instance: Instance) -> Iterator[KazooClient]:
         user, password = self._login(instance)
         client = KazooClient(
             hosts=hosts,
@@ -193,6 +232,31 @@ class KazooZooKeeper:
         finally:
             client.stop()
             client.close()
+
+
+class _Kept:
+    """A session that outlives a call; any thread may ask for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: KazooClient | None = None
+        self._end = ExitStack()
+
+    def client(self, start: Callable[[], AbstractContextManager[KazooClient]]) -> KazooClient:
+        """The session as it is, or another one where it has lost its connection.
+
+        kazoo would connect anew by itself, but also to nodes that do not serve any more.
+        """
+        with self._lock:
+            if self._client is None or not self._client.connected:
+                self.close()
+                self._client = self._end.enter_context(start())
+            return self._client
+
+    def close(self) -> None:
+        """The session has ended."""
+        self._client = None
+        self._end.close()
 
 
 @dataclass(frozen=True)
@@ -354,21 +418,30 @@ def cluster_state(session: _Session, chroot: str) -> ClusterState:
         for topic, document in placed.items()
         for number, replicas in document.get("partitions", {}).items()
     ]
-    paths = [f"{chroot}/brokers/topics/{t}/partitions/{n}/state" for t, n, _ in places]
-    states = session.get_all(paths)
     return ClusterState(
         registrations=_registrations(session, chroot),
         controller=_controller(session, chroot),
-        partitions=tuple(
-            _partition(place, json.loads(state))
-            for place, state in sorted(zip(places, states, strict=True))
-            if state
-        ),
+        partitions=_partitions(session, chroot, places),
         reassigning=_reassigning(session, chroot, placed),
         topic_configs=_configs(session, f"{chroot}/config/topics"),
         broker_configs=_configs(session, f"{chroot}/config/brokers"),
         raised=_raised(session, chroot),
+        told=_told(session, f"{chroot}/brokers/ids"),
     )
+
+
+def _told(session: _Session, parent: str) -> dict[int, dict[str, str]]:
+    """Broker -> listener -> `host:port` as its registration says it."""
+    numbers = sorted(map(int, session.children(parent)))
+    contents = session.get_all([f"{parent}/{number}" for number in numbers])
+    endpoints = {
+        number: json.loads(content).get("endpoints", ())
+        for number, content in zip(numbers, contents, strict=True)
+        if content
+    }
+    return {
+        number: dict(each.split("://", 1) for each in found) for number, found in endpoints.items()
+    }
 
 
 def _raised(session: _Session, chroot: str) -> tuple[Raised, ...]:
@@ -392,7 +465,17 @@ def _documents(
         yield json.loads(content) if content else {}
 
 
-def _partition(place: tuple[str, int, tuple[int, ...]], state: Mapping[str, Any]) -> Partition:
+def _partitions(session: _Session, chroot: str, places: Sequence[_Place]) -> tuple[Partition, ...]:
+    paths = [f"{chroot}/brokers/topics/{t}/partitions/{n}/state" for t, n, _ in places]
+    states = session.get_all(paths)
+    return tuple(
+        _partition(place, json.loads(state))
+        for place, state in sorted(zip(places, states, strict=True))
+        if state
+    )
+
+
+def _partition(place: _Place, state: Mapping[str, Any]) -> Partition:
     topic, number, replicas = place
     leader = int(state["leader"])
     return Partition(topic, number, None if leader < 0 else leader, replicas, tuple(state["isr"]))
@@ -447,12 +530,20 @@ def _failed(instance: Instance, reason: str) -> EffectFailed:
     return EffectFailed(f"ZooKeeper of {instance.name}: {reason}")
 
 
-def _serves(node: Broker) -> bool:
+def _modes(instance: Instance) -> Mapping[int, str | None]:
+    """Broker id -> what its node is in the quorum; None while it does not serve."""
+    nodes = [broker for broker in instance.ensemble if broker.address is not None]
+    with ThreadPoolExecutor(max_workers=max(len(nodes), 1)) as pool:
+        return dict(zip([node.id for node in nodes], pool.map(_mode, nodes), strict=True))
+
+
+def _mode(node: Broker) -> str | None:
     """`srvr` tells a mode only of a server that serves; a port is open long before."""
     try:
-        return b"Mode:" in _status(str(node.address))
+        found = re.search(rb"Mode: (\w+)", _status(str(node.address)))
     except OSError:
-        return False
+        return None
+    return found[1].decode() if found else None
 
 
 def _status(address: str) -> bytes:

@@ -70,7 +70,7 @@ class ClusterState:
     `registrations` is broker -> czxid of its registration; `reassigning` names partitions whose
     replicas are being moved; `topic_configs` and `broker_configs` are what was set at run time,
     by topic and by broker id or `<default>`; `raised` what a roll gave more replicas and has not
-    put back yet.
+    put back yet; `told` is broker -> listener -> `host:port` that it tells clients.
     """
 
     registrations: Mapping[int, int] = field(default_factory=dict)
@@ -80,6 +80,7 @@ class ClusterState:
     topic_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     broker_configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     raised: tuple[Raised, ...] = ()
+    told: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     def setting(self, partition: Partition, key: str, otherwise: str) -> str:
         """What holds for a partition: its topic's value, its leader's, everybody's, or the last."""

@@ -12,7 +12,6 @@ from flows.domain.instance import Broker, Instance
 from flows.domain.versions import ListenerLimit
 from flows.domain.wish import Wish
 
-PER_ADDRESS = 1_000
 UNLIMITED_PER_ADDRESS = 20_000
 
 
@@ -21,11 +20,19 @@ def limits_in_file(instance: Instance, broker: Broker) -> dict[str, str]:
     found: dict[str, str] = {}
     if instance.wish.release.listener_limit is ListenerLimit.KEPT:
         found = _listener_limits(instance, broker, instance.wish.flavor_row.connections)
-    return {
-        **found,
-        "max.connections.per.ip": str(PER_ADDRESS),
-        "max.connections.per.ip.overrides": _unlimited_addresses(instance),
-    }
+    return {**found, **address_limits(instance)}
+
+
+def address_limits_due(instance: Instance, told: Mapping[str, str]) -> Mapping[str, str]:
+    """What a running broker is to be told of addresses, since its file says it from now on.
+
+    `told` is what it was altered to before (it wins over the file). Empty where nothing is due,
+    or the version learns it at a start only.
+    """
+    wished = address_limits(instance)
+    if not instance.wish.release.address_limits_live or wished.items() <= told.items():
+        return {}
+    return wished
 
 
 def limits_after_start(instance: Instance, broker: Broker) -> tuple[Mapping[str, str], ...]:
@@ -59,7 +66,7 @@ def limits_due(instance: Instance, limited: Mapping[int, float]) -> tuple[Broker
 def told_limits(wish: Wish) -> str:
     """What is enforced and what is not, as a sentence for people."""
     flavor, release = f"{wish.flavor_row.connections:,}", wish.release.release
-    address = f"at most {PER_ADDRESS:,} of one client address to each broker"
+    address = f"at most {wish.access.per_address:,} of one client address to each broker"
     match wish.release.listener_limit:
         case ListenerLimit.NONE:
             return (
@@ -83,7 +90,16 @@ def _listener_limits(instance: Instance, broker: Broker, connections: int) -> di
     }
 
 
+def address_limits(instance: Instance) -> dict[str, str]:
+    """How many connections an address may have to a broker, and which may have more."""
+    return {
+        "max.connections.per.ip": str(instance.wish.access.per_address),
+        "max.connections.per.ip.overrides": _unlimited_addresses(instance),
+    }
+
+
 def _unlimited_addresses(instance: Instance) -> str:
-    """The product and the other brokers are never shut out by the limit per address."""
-    known = [instance.control_address, *(str(broker.address) for broker in instance.brokers)]
+    """The product, the brokers, and gateways with many clients behind them are never shut out."""
+    members = (str(broker.address) for broker in instance.brokers)
+    known = dict.fromkeys((instance.control_address, *members, *instance.wish.access.unlimited))
     return ",".join(f"{address}:{UNLIMITED_PER_ADDRESS}" for address in known)

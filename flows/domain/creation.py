@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from flows.domain.access import check_eips
 from flows.domain.choices import choice
 from flows.domain.connections import told_limits
 from flows.domain.errors import Refused, refusal
 from flows.domain.flavors import FLAVORS, Flavor, FlavorName
 from flows.domain.instance import Broker, Instance, Status
+from flows.domain.listeners import ListenerName
 from flows.domain.names import check_instance_name, check_password, check_user_name
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.providers import ProviderName
@@ -21,10 +22,12 @@ from flows.domain.quotas import check_quotas
 from flows.domain.request import Request, read_secret_reference, split_list
 from flows.domain.room import check_room
 from flows.domain.tags import parse_tags
+from flows.domain.vantage import Network
 from flows.domain.versions import ListenerLimit, VersionName
-from flows.domain.wish import GENERATIONS, CapacityPolicy, DiskType, Wish
+from flows.domain.wish import CHANGED_LATER, GENERATIONS, CapacityPolicy, DiskType, Wish
 
 SecretReference = Annotated[str | None, BeforeValidator(read_secret_reference)]
+Proofs = tuple[tuple[ListenerName, Network], ...]
 AddressList = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 
 
@@ -96,6 +99,11 @@ class CreateInstance(Request):
         default=(),
         title="Public access",
         description="One IPv4 EIP per broker, separated by commas; empty: off.",
+    )
+    unproved: bool = Field(
+        default=False,
+        title="Unproved",
+        description="Let clients in by EIPs although nobody can look from outside.",
     )
     sasl_ssl: bool = Field(
         default=False,
@@ -170,9 +178,9 @@ class CreateInstance(Request):
         check_brokers(self.brokers, flavor)
         check_storage(self.storage_per_broker, self.brokers, flavor)
         _check_zones(self.availability_zones, self.brokers)
-        _check_public_access(self.public_access, self.brokers)
+        if self.public_access:
+            check_eips("public_access", self.public_access, self.brokers)
         _check_users(self)
-        _check_coming(self)
         return self
 
     def check_secrets(self, secrets: Mapping[str, str]) -> None:
@@ -215,25 +223,6 @@ def _check_zones(zones: int, brokers: int) -> None:
         raise refusal("availability_zones", zones, f"1, or 3 to {brokers} (the brokers) accepted")
 
 
-def _check_public_access(addresses: tuple[str, ...], brokers: int) -> None:
-    for address in addresses:
-        _check_eip(address)
-        if addresses.count(address) > 1:
-            raise refusal("public_access", address, "each EIP may stand only once")
-    if addresses and len(addresses) != brokers:
-        given = f"public_access {len(addresses)} EIPs"
-        raise Refused(f"{given}: one per broker is accepted, {brokers} of them")
-
-
-def _check_eip(address: str) -> None:
-    try:
-        version = ip_address(address).version
-    except ValueError:
-        raise refusal("public_access", address, "IPv4 addresses are accepted") from None
-    if version != 4:
-        raise refusal("public_access", address, "an EIP must be an IPv4 address, not IPv6")
-
-
 def _check_users(request: CreateInstance) -> None:
     if request.sasl_plain and not request.sasl_ssl:
         raise refusal("sasl_plain", "on", "it needs sasl_ssl on as well")
@@ -251,20 +240,10 @@ def _check_users(request: CreateInstance) -> None:
             check_user_name(parameter, name)
 
 
-def _check_coming(request: CreateInstance) -> None:
-    if request.public_access:
-        raise refusal(
-            "public_access",
-            ",".join(request.public_access),
-            "public access comes with a later release; leave it empty now",
-        )
-
-
 def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
     """The wish that a request means; `defaults` are the provider's: provider, network, ..."""
-    chosen = request.model_dump(
-        exclude={"plan_only", "approved_plan", "provider", "tags", *CreateInstance.secret_fields}
-    )
+    how = {"plan_only", "approved_plan", "unproved", *CreateInstance.secret_fields}
+    chosen = request.model_dump(exclude={*how, "provider", "tags"})
     for parameter in ("network", "subnet", "security_group"):
         chosen[parameter] = chosen[parameter] or defaults[parameter]
     return Wish(**chosen, provider=defaults["provider"], tags=parse_tags(request.tags))
@@ -273,21 +252,26 @@ def wish_of(request: CreateInstance, defaults: Mapping[str, str]) -> Wish:
 def differing_fields(asked: Wish, present: Wish) -> tuple[str, ...]:
     """The fields in which two wishes differ, in the order of the request.
 
-    A restart raises generations, and users come and go; nobody asks for that by creating.
+    A restart raises generations, users and certificates come and go; nobody asks for that by
+    creating.
     """
     return tuple(
         field
         for field in Wish.model_fields
-        if field not in (*GENERATIONS, "users", "last_sessions")
+        if field not in (*GENERATIONS, *CHANGED_LATER)
         and getattr(asked, field) != getattr(present, field)
     )
 
 
 @dataclass(frozen=True)
 class CreationPlan(Plan):
-    """What still has to be made of an instance; `instance` is it as it was seen."""
+    """What still has to be made of an instance; `instance` is it as it was seen.
+
+    `proofs` are the ways of clients that are asked in the end, each from a network.
+    """
 
     instance: Instance = field(kw_only=True)
+    proofs: Proofs = field(kw_only=True, default=())
 
 
 def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
@@ -300,7 +284,20 @@ def plan_creation(instance: Instance, request: CreateInstance) -> CreationPlan:
     check_provider(instance)
     steps = tuple(step for broker in instance.brokers for step in broker_steps(instance, broker))
     warnings = _warnings(request, instance.wish)
-    return CreationPlan(title, (*steps, _proof(instance)), warnings, instance=instance)
+    return CreationPlan(
+        title,
+        (*steps, _proof(instance)),
+        warnings,
+        instance=instance,
+        proofs=public_proof(instance.wish, unproved=request.unproved),
+    )
+
+
+def public_proof(wish: Wish, *, unproved: bool) -> Proofs:
+    """Clients outside are to reach every broker by its EIP, if it has one."""
+    if unproved or not wish.public_access:
+        return ()
+    return ((ListenerName.PUBLIC, Network.OUTSIDE),)
 
 
 def _check_unfinished(instance: Instance) -> None:
@@ -336,6 +333,8 @@ def broker_steps(instance: Instance, broker: Broker) -> Iterator[PlannedStep]:
         verb = "take a host of" if around and around.keeps_machines else "make a machine in"
         words = f"{verb} {broker.zone}: {size}{wish.storage_per_broker} GB of disk"
         yield PlannedStep(subject, words, f"machine {wish.flavor} {wish.storage_per_broker}")
+        if eip := wish.eip_of(broker.id):
+            yield PlannedStep(subject, f"clients outside come by EIP {eip}", f"eip {eip}")
     if not broker.registered:
         role = " and ZooKeeper" if broker.has_zookeeper else ""
         words = f"deliver and start Kafka {wish.release.release}{role}"
@@ -352,6 +351,8 @@ def _warnings(request: CreateInstance, wish: Wish) -> tuple[str, ...]:
     found = [f"capacity_policy {request.capacity_policy}: recorded, not yet enforced"]
     if wish.release.listener_limit is not ListenerLimit.KEPT:
         found.append(f"connections: {told_limits(wish)}")
+    if request.public_access and request.unproved:
+        found.append("unproved: nobody looks from outside")
     if request.manager_user:
         found.append("manager_user, manager_password: recorded, not yet enforced")
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from flows.domain.instance import Broker, Instance, Status
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import InstanceRequest
 from flows.domain.surroundings import Surroundings
+from flows.domain.translating import gateways_of
 
 DELETABLE = (
     Status.RUNNING,
@@ -61,7 +63,12 @@ def plan_deletion(instance: Instance, request: DeleteInstance) -> DeletionPlan:
     around = instance.surroundings
     steps = [_machine_step(broker, around) for broker in instance.brokers if broker.machine]
     secrets = PlannedStep("instance", "forget its secrets and certificates", instance.id)
-    return DeletionPlan(title, (*steps, secrets), instance=instance)
+    return DeletionPlan(title, (*_rules_steps(instance), *steps, secrets), instance=instance)
+
+
+def _rules_steps(instance: Instance) -> Iterator[PlannedStep]:
+    for name in gateways_of(instance.wish):
+        yield PlannedStep(f"gateway {name}", "take its rules of DNAT away", "none")
 
 
 def _check_protection(instance: Instance, request: DeleteInstance) -> None:

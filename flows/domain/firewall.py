@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flows.domain.access import ANYONE
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import (
     CLIENT_LISTENERS,
+    INTERNAL_PORT,
     ZOOKEEPER_CLIENT_PORT,
     ZOOKEEPER_ELECTION_PORT,
     ZOOKEEPER_PEER_PORT,
     Listener,
     ListenerName,
 )
+
+HELD, MUTED = "held", "muted"
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,16 @@ class Opening:
 
 @dataclass(frozen=True)
 class Hold:
-    """Ports at which nobody gets in for some seconds, and the table that keeps them closed."""
+    """Ports at which nobody gets in for some seconds, and the table that keeps them closed.
+
+    `way` is the set of that table: what is HELD is refused on its way in, what is MUTED is dropped
+    on its way out to other hosts.
+    """
 
     table: str
     ports: tuple[int, ...]
     seconds: int
+    way: str = HELD
 
 
 def client_hold(instance: Instance, broker: Broker, seconds: int) -> Hold:
@@ -46,6 +55,18 @@ def client_hold(instance: Instance, broker: Broker, seconds: int) -> Hold:
     """
     ports = tuple(each.port for each in instance.listeners(broker) if each.for_clients)
     return Hold(table_name(instance), ports, seconds)
+
+
+def open_to_product(instance: Instance, broker: Broker) -> tuple[Listener, ...]:
+    """The listeners of a broker at which its host lets the control plane in."""
+    allowed = {each.port for each in openings(instance)
+               if {ANYONE, instance.control_address} & set(each.sources)}  # fmt: skip
+    return tuple(each for each in instance.listeners(broker) if each.port in allowed)
+
+
+def fetch_hold(instance: Instance, seconds: int) -> Hold:
+    """A broker asks no other broker for anything; what others ask of it is answered as ever."""
+    return Hold(table_name(instance), (INTERNAL_PORT,), seconds, MUTED)
 
 
 def table_name(instance: Instance) -> str:
@@ -59,7 +80,7 @@ def openings(instance: Instance) -> tuple[Opening, ...]:
     product = (instance.control_address,)
     clients = [_client_opening(instance, listener) for listener in _client_listeners(instance)]
     return (
-        Opening(9090, members),
+        Opening(INTERNAL_PORT, members),
         Opening(9091, product),
         *clients,
         Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product)),
@@ -77,12 +98,18 @@ def ruleset(instance: Instance) -> str:
             f"table inet {table} {{}}",
             f"delete table inet {table}",
             f"table inet {table} {{",
-            "  set held { type inet_service; flags timeout; }",
+            f"  set {HELD} {{ type inet_service; flags timeout; }}",
+            f"  set {MUTED} {{ type inet_service; flags timeout; }}",
             "  chain input {",
             "    type filter hook input priority filter; policy accept;",
             '    iifname "lo" accept',
             "    tcp dport @held reject with tcp reset",
             *(f"    {rule}" for rule in _rules(found)),
+            "  }",
+            "  chain output {",
+            "    type filter hook output priority filter; policy accept;",
+            '    oifname "lo" accept',
+            "    tcp dport @muted drop",
             "  }",
             "}",
             "",
@@ -96,10 +123,14 @@ def _client_listeners(instance: Instance) -> tuple[Listener, ...]:
 
 
 def _client_opening(instance: Instance, listener: Listener) -> Opening:
-    # CROSS exists from the creation and stays closed until endpoints or DNAT are set.
-    if listener.name is ListenerName.CROSS:
-        return Opening(listener.port, ())
-    return Opening(listener.port, (instance.client_network, instance.control_address))
+    access = instance.wish.access
+    sources = access.private_sources or (instance.client_network,)
+    if listener.name is ListenerName.PUBLIC:
+        sources = access.public_sources or (ANYONE,)
+    elif listener.name is ListenerName.CROSS:
+        # It exists from the creation and stays closed until endpoints or DNAT are set.
+        sources = access.cross_sources
+    return Opening(listener.port, (*sources, instance.control_address) if sources else ())
 
 
 def _rules(found: Iterable[Opening]) -> list[str]:
@@ -109,5 +140,6 @@ def _rules(found: Iterable[Opening]) -> list[str]:
     for opening in openings_:
         allowed = ", ".join(dict.fromkeys(opening.sources))
         source = f"ip saddr != {{ {allowed} }} " if allowed else ""
-        rules.append(f"{source}tcp dport {opening.port} drop")
+        if ANYONE not in opening.sources:
+            rules.append(f"{source}tcp dport {opening.port} drop")
     return rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flows.domain.cluster import Cluster, ClusterState, Partition
 from flows.domain.instance import ENSEMBLE
@@ -108,13 +108,19 @@ def absent_from(broker: int, state: ClusterState) -> tuple[Partition, ...]:
     return tuple(part for part in state.partitions if broker in _missing(part))
 
 
-def not_back(broker: int, before: int | None, state: ClusterState) -> str | None:
-    """Whether the broker has registered anew and is in every in-sync set."""
-    present = state.registrations.get(broker)
+def not_registered(broker: int, before: int | None, registrations: Mapping[int, int]) -> str | None:
+    """Whether the broker has a new registration, another one than `before`."""
+    present = registrations.get(broker)
     if present is None:
         return f"broker {broker} has not registered itself"
-    if present == before:
-        return f"broker {broker} is still listed by its old registration"
+    return f"broker {broker} is still listed by its old registration" if present == before else None
+
+
+def not_back(broker: int, before: int | None, state: ClusterState) -> str | None:
+    """Whether the broker has registered anew and is in every in-sync set."""
+    missing = not_registered(broker, before, state.registrations)
+    if missing:
+        return missing
     behind = absent_from(broker, state)
     return f"broker {broker} is not in sync yet: {_partitions(behind)}" if behind else None
 

@@ -44,6 +44,32 @@ def user_files(plain_users: str, users: Iterable[User]) -> tuple[HostFile, ...]:
     return (_private(paths.PLAIN_USERS, plain_users), _private(paths.SESSIONS, sessions))
 
 
+def revocation_file(serials: str) -> HostFile:
+    """The serials of client certificates that a broker refuses; read anew at every change."""
+    return _private(paths.REVOKED_SERIALS, serials)
+
+
+def firewall_file(instance: Instance) -> HostFile:
+    """The table that says who may come in; alike on every host."""
+    return HostFile(paths.FIREWALL, ruleset(instance))
+
+
+def properties_file(instance: Instance, broker: Broker, secrets: HostSecrets) -> HostFile:
+    """The configuration that a broker reads when it starts."""
+    properties = properties_text(server_properties(instance, broker, secrets))
+    return _private(paths.SERVER_PROPERTIES, properties)
+
+
+def store_files(secrets: HostSecrets) -> tuple[HostFile, ...]:
+    """The stores of all listeners."""
+    return tuple(store_file(store) for store in _stores(secrets))
+
+
+def store_file(store: Store) -> HostFile:
+    """One store, under its name."""
+    return _private(f"{paths.PRIVATE}/{store.file_name}", store.content)
+
+
 def host_units(broker: Broker) -> tuple[str, ...]:
     """The units that start with the machine."""
     zookeeper = (paths.ZOOKEEPER_UNIT,) if broker.has_zookeeper else ()
@@ -53,7 +79,7 @@ def host_units(broker: Broker) -> tuple[str, ...]:
 def _public_files(instance: Instance, broker: Broker) -> tuple[HostFile, ...]:
     firewall = units.firewall_unit(instance, table_name(instance))
     return (
-        HostFile(paths.FIREWALL, ruleset(instance)),
+        firewall_file(instance),
         HostFile(f"{paths.UNITS}/{paths.FIREWALL_UNIT}", firewall),
         HostFile(paths.KAFKA_LOGGING, units.KAFKA_LOGGING),
         HostFile(f"{paths.UNITS}/{paths.KAFKA_UNIT}", units.kafka_unit(instance)),
@@ -64,16 +90,12 @@ def _public_files(instance: Instance, broker: Broker) -> tuple[HostFile, ...]:
 def _private_files(
     instance: Instance, broker: Broker, secrets: HostSecrets
 ) -> tuple[HostFile, ...]:
-    properties = properties_text(server_properties(instance, broker, secrets))
     return (
-        _private(paths.SERVER_PROPERTIES, properties),
+        properties_file(instance, broker, secrets),
         _private(paths.KAFKA_JAAS, kafka_jaas(secrets)),
         *user_files(secrets.plain_users, instance.wish.users),
-        _private(paths.REVOKED_SERIALS, ""),
-        *(
-            _private(f"{paths.PRIVATE}/{store.file_name}", store.content)
-            for store in _stores(secrets)
-        ),
+        revocation_file(secrets.revoked_serials),
+        *store_files(secrets),
     )
 
 

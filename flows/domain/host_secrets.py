@@ -35,3 +35,4 @@ class HostSecrets:
     zookeeper_peer_password: str = field(repr=False)
     encoder_secret: str = field(repr=False)
     plain_users: str = field(repr=False, default="")
+    revoked_serials: str = ""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from flows.domain.access_seen import AccessSeen
 from flows.domain.cluster import ClusterState
-from flows.domain.listeners import Listener, ListenerName, creation_listeners
+from flows.domain.dnat import Edge
+from flows.domain.listeners import Listener, ListenerName, creation_listeners, public_listener
 from flows.domain.machines import MachineSize
 from flows.domain.quotas import Allowance
+from flows.domain.seen_clients import SeenClient
 from flows.domain.surroundings import Surroundings
+from flows.domain.uploaded import Upload
 from flows.domain.wish import Wish
 
 ENSEMBLE = 3
@@ -75,6 +79,8 @@ class HostState:
     started_generation: int = 0
     distributions: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    default_gateway: str = ""
+    """Where its answers to other networks go; empty when it has no default route."""
     disk_mounted: bool = True
     memory_used_mb: int = 0
     disk_total_bytes: int = 0
@@ -113,6 +119,8 @@ class Instance:
     """The wish as the last operation that succeeded left it; None before there was one."""
     brokers: tuple[Broker, ...] = ()
     controller: int | None = None
+    zookeeper_leader: int | None = None
+    """The broker whose machine carries the ensemble's leader, where machines may restart."""
     control_address: str = ""
     client_network: str = ""
     surroundings: Surroundings | None = None
@@ -120,6 +128,14 @@ class Instance:
     cluster: ClusterState | None = None
     groups: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Consumer group -> topics; asked only for a plan of a roll that groups may feel."""
+    clients: tuple[SeenClient, ...] = ()
+    """Who asked its brokers for something lately; asked only where a plan cuts clients off."""
+    edge: Edge | None = None
+    """What lies before the instance; asked only for a plan that translates addresses."""
+    access_seen: AccessSeen | None = None
+    """How clients come in, as it was seen; asked only where that is to be compared."""
+    upload: Upload | None = None
+    """What a request to replace certificates brought, and what an earlier one did."""
     groups_unknown: str = ""
     """Why nobody knows the groups."""
     seconds_per_broker: float | None = None
@@ -170,7 +186,31 @@ class Instance:
         """The listeners of a broker as they are wished."""
         if broker.address is None:
             return ()
-        return creation_listeners(broker.address, sasl_ssl=self.wish.sasl_ssl)
+        wish, number = self.wish, broker.id
+        born = creation_listeners(
+            broker.address, sasl_ssl=wish.sasl_ssl, mutual_tls=wish.mutual_tls
+        )
+        eip, cross = wish.eip_of(number), wish.cross_of(number)
+        public = (public_listener(eip, born[-1].protocol),) if eip else ()
+        told = {ListenerName.CROSS: cross} if cross else {}
+        return tuple(
+            self._named(
+                broker, replace(each, advertised_host=told.get(each.name, each.advertised_host))
+            )
+            for each in (*born, *public)
+        )
+
+    def _named(self, broker: Broker, listener: Listener) -> Listener:
+        """The listener with all that its certificate is for besides its address."""
+        access = self.wish.access
+        own: tuple[str, ...] = ()
+        if listener.name is ListenerName.CROSS:
+            own = (str(broker.address), *access.cross_names(broker.id))
+        elif listener.name is ListenerName.PUBLIC:
+            own = access.public_names(broker.id)
+        served = access.served_names(broker.id, listener.name)
+        also = dict.fromkeys(name for name in (*own, *served) if name != listener.advertised_host)
+        return replace(listener, also_named=tuple(also))
 
     def addresses(self, name: ListenerName) -> str | None:
         """`host:port,host:port` of a listener over all brokers, or None when it does not exist."""

@@ -29,11 +29,13 @@ CLEARABLE = ("description", "enterprise_project", "tags")
 
 _ASKED = (
     "name", "description", "enterprise_project", "security_group", "tags", "add_tags",
-    "remove_tags", "capacity_policy", "delete_protection", "auto_create_topics", "clear",
+    "remove_tags", "capacity_policy", "delete_protection", "auto_create_topics",
+    "renew_automatically", "clear",
 )  # fmt: skip
 
 Policy = Annotated[CapacityPolicy | None, choice(CapacityPolicy, "capacity_policy", optional=True)]
 Protection = Annotated[Switch | None, choice(Switch, "delete_protection", optional=True)]
+Renewing = Annotated[Switch | None, choice(Switch, "renew_automatically", optional=True)]
 AutoCreate = Annotated[Switch | None, choice(Switch, "auto_create_topics", optional=True)]
 
 
@@ -91,6 +93,12 @@ class ModifyInstance(RollRequest):
         title="Automatic topic creation",
         description="On: topics appear when first used. Restarts the brokers, one after the "
         "other. Empty: unchanged.",
+    )
+    renew_automatically: Renewing = Field(
+        default=None,
+        title="Automatic renewal",
+        description="On: certificates that end within 30 days are renewed each night, without a "
+        "restart. Empty: unchanged.",
     )
     clear: AddressList = Field(
         default=(),
@@ -179,6 +187,8 @@ def modified(wish: Wish, request: ModifyInstance) -> Wish:
                      "capacity_policy")
         if getattr(request, name)
     }  # fmt: skip
+    if request.renew_automatically is not None:
+        said["renew_automatically"] = request.renew_automatically is Switch.ON
     if request.delete_protection is not None:
         said["delete_protection"] = request.delete_protection is Switch.ON
     if request.auto_create_topics is not None:

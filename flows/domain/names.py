@@ -58,7 +58,7 @@ def _password_rules(password: str, user: str | None) -> tuple[tuple[bool, str], 
             _holds_user(password, user),
             "it may not be or contain the user's name, forwards or backwards",
         ),
-        (_is_common(password), "it is in the list of common passwords; choose another"),
+        (is_common_password(password), "it is in the list of common passwords; choose another"),
     )
 
 
@@ -78,7 +78,8 @@ def _holds_user(password: str, user: str | None) -> bool:
     return name in lowered or name[::-1] in lowered
 
 
-def _is_common(password: str) -> bool:
+def is_common_password(password: str) -> bool:
+    """Whether the password is a common word, maybe with digits and signs around it."""
     # A common word stays common with a few digits and signs around it.
     bare = password.lower().strip("!@#$%^&*.-_? ")
     return bare in _COMMON or bare.strip("0123456789!@#$%^&*.-_? ") in _COMMON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from statistics import median
 from typing import Any
 
@@ -12,6 +13,19 @@ from flows.domain.operations import OperationRow
 UNKNOWN_PACE_SECONDS = 30.0
 """What a broker's turn takes on a fair machine; until a roll of the instance tells better."""
 ROLLS_LOOKED_AT = 5
+
+
+class Part(Enum):
+    """What of a broker's turn is over, and which share of its time that took, about."""
+
+    STOPPED = 0.2
+    CHANGED = 0.3
+    BACK = 0.8
+
+    @property
+    def share(self) -> float:
+        """0 to 1 of the turn."""
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -37,8 +51,8 @@ def progress_in(result: Mapping[str, Any]) -> Progress | None:
     return Progress(**told) if told else None
 
 
-def progress_of(done: int, all_brokers: int, pace: float) -> Progress:
-    """How far a roll is after so many of its brokers, of which each takes `pace` seconds."""
+def progress_of(done: float, all_brokers: int, pace: float) -> Progress:
+    """How far a roll is after so many of its brokers' turns, of which each takes `pace` seconds."""
     if not all_brokers:
         return Progress(100.0, 0.0)
     return Progress(100.0 * done / all_brokers, (all_brokers - done) * pace)

@@ -19,11 +19,23 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    upload_fields: ClassVar[tuple[str, ...]] = ()
+    """Secret fields that hold a file: a block has it in base64; `file:NAME` names an upload."""
+
+    observed_secrets: ClassVar[tuple[str, ...]] = ()
+    """Secret fields that the look at the instance takes in; they are kept nowhere else."""
+
     manner_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that say how something is done, not what: who goes on may choose them anew."""
 
     rolls: ClassVar[bool] = False
     """Whether brokers may restart for it, so that its plan tells which groups will wait."""
+
+    names_clients: ClassVar[bool] = False
+    """Whether it cuts clients off, so that its plan tells who is connected."""
+
+    looks_at_ways: ClassVar[bool] = False
+    """Whether its plan needs a look at how clients come in, beside the wish."""
 
     plan_only: bool = Field(
         default=False,
@@ -45,6 +57,11 @@ class Request(BaseModel):
         except ValidationError as error:
             raise _refusal_of(error, cls) from None
 
+    @property
+    def translated(self) -> tuple[str, ...] | None:
+        """EIPs for which its plan needs a look at the gateways; None when it needs none."""
+        return None
+
     def scheduled(self) -> Self:
         """The request as a schedule makes it, without anybody to answer for a risk."""
         return self
@@ -57,6 +74,14 @@ class InstanceRequest(Request):
     """A request for an instance that exists."""
 
     instance: str = Field(title="Instance", description="Name or id of the instance.")
+
+
+UPLOAD = "file:"
+
+
+def named_upload(reference: str) -> str | None:
+    """The name in `file:NAME`, or None when the reference is one to a block."""
+    return reference.removeprefix(UPLOAD) if reference.startswith(UPLOAD) else None
 
 
 def read_secret_reference(value: object) -> object:

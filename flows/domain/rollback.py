@@ -7,10 +7,14 @@ has nothing to take back: whoever is down is started, and that is all.
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from flows.domain.errors import Refused, refusal
 from flows.domain.gates import is_left_out
 from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Broker, Instance
+from flows.domain.listeners import client_protocol
+from flows.domain.mutual_tls import speaking_otherwise
 from flows.domain.plan import PlannedStep
 from flows.domain.progress import expected
 from flows.domain.restart import check_answering, is_due
@@ -27,6 +31,7 @@ WAYS_BACK = frozenset(
         "delete_protection",
         "flavor",
         "auto_create_topics",
+        "mutual_tls",
     }
 )
 """What a roll can bring back; a disk that has grown, or a machine that was added, it cannot."""
@@ -54,7 +59,10 @@ def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
     )
     felt = impact_on(instance, due)
     check_at_risk(felt, request.at_risk, len(instance.brokers))
-    steps = (_step(instance.broker(number)) for number in due)
+    steps = (
+        *(_listeners_step(broker, wish) for broker in speaking_otherwise(instance, wish)),
+        *(_step(instance.broker(number)) for number in due),
+    )
     told = felt_with(felt, request.at_risk).sentences
     return RollPlan(
         f"Roll back the change of {instance.name}",
@@ -69,6 +77,14 @@ def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
     )
 
 
+def _words(value: object, settled: object) -> str:
+    """The value, or of one with parts the names of those that are different."""
+    if not isinstance(value, BaseModel):
+        return str(value)
+    parts = type(value).model_fields
+    return ", ".join(each for each in parts if getattr(value, each) != getattr(settled, each))
+
+
 def _undone(instance: Instance, settled: Wish) -> Wish:
     """The settled wish, with a new start for each broker that was started for the change."""
     differing = [
@@ -79,7 +95,7 @@ def _undone(instance: Instance, settled: Wish) -> Wish:
     for name in differing:
         if name not in WAYS_BACK:
             rule = "this has no way back; ask for the same change again to finish it"
-            raise refusal(name, str(getattr(instance.wish, name)), rule)
+            raise refusal(name, _words(getattr(instance.wish, name), getattr(settled, name)), rule)
     started = (
         [each for each in instance.brokers if _was_started(each, settled)] if differing else []
     )
@@ -96,6 +112,12 @@ def _undone(instance: Instance, settled: Wish) -> Wish:
 def _was_started(broker: Broker, settled: Wish) -> bool:
     noted = broker.host.started_generation if broker.host else 0
     return noted > settled.generation_of(broker.id)
+
+
+def _listeners_step(broker: Broker, wish: Wish) -> PlannedStep:
+    protocol = client_protocol(sasl_ssl=wish.sasl_ssl, mutual_tls=wish.mutual_tls)
+    words = f"make the listeners of its clients anew with {protocol}, as they were"
+    return PlannedStep(f"broker {broker.id}", words, f"listeners {protocol}")
 
 
 def _step(broker: Broker) -> PlannedStep:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator
 
+from flows.domain.choices import choice
 from flows.domain.errors import refusal
 from flows.domain.instance import Broker, Instance, UnitState
 from flows.domain.plan import Plan
@@ -36,7 +37,7 @@ class RollRequest(InstanceRequest):
     rolls: ClassVar[bool] = True
     manner_fields: ClassVar[tuple[str, ...]] = ("at_risk", "stall_budget", "throttle")
 
-    at_risk: AtRisk = Field(
+    at_risk: Annotated[AtRisk, choice(AtRisk, "at_risk")] = Field(
         default=AtRisk.REFUSE,
         title="Partitions at risk",
         description="Topics that cannot be read, or written with acks=all, while their broker is "
@@ -55,14 +56,6 @@ class RollRequest(InstanceRequest):
         description="How fast each broker copies replicas at most that are raised for the change; "
         "0: as fast as it can.",
     )
-
-    @field_validator("at_risk", mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        accepted = [str(member) for member in AtRisk]
-        if str(value) not in accepted:
-            raise refusal("at_risk", str(value), f"accepted are {', '.join(accepted)}")
-        return value
 
     @field_validator("stall_budget")
     @classmethod
@@ -97,20 +90,26 @@ class RollPlan(Plan):
     pace: Pace = field(default=Pace(), kw_only=True)
 
 
-def next_broker(
-    instance: Instance, left: Collection[int], zookeeper_leader: int | None = None
-) -> Broker | None:
+def next_broker(instance: Instance, left: Collection[int]) -> Broker | None:
     """Who comes next of those that are left; None when nobody is.
 
     Stopped and broken ones first, since they can only win; the controller last, so that it moves
-    once; before it the machine of ZooKeeper's leader, when one is named because machines restart.
+    once; before it whoever takes ZooKeeper's leader along, because the machine restarts.
     """
 
     def turn(broker: Broker) -> tuple[bool, bool, bool, int]:
-        controls, leads = broker.id == instance.controller, broker.id == zookeeper_leader
-        return serves(broker), controls, leads, broker.id
+        controls, leads = broker.id == instance.controller, broker.id == instance.zookeeper_leader
+        return serves(broker), controls, leads and restarts_machine(instance, broker), broker.id
 
     return min((broker for broker in instance.brokers if broker.id in left), key=turn, default=None)
+
+
+def restarts_machine(instance: Instance, broker: Broker) -> bool:
+    """Whether the broker's machine, and what else it carries, goes down to get its wished size."""
+    around, size, flavor = instance.surroundings, broker.size, instance.wish.flavor_row
+    if around is None or size is None or not around.restarts_to_resize:
+        return False
+    return (size.vcpus, size.memory_gb) != (flavor.vcpus, flavor.memory_gb)
 
 
 def serves(broker: Broker) -> bool:

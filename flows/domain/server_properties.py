@@ -6,7 +6,8 @@ if they were wrong at creation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from flows.domain import paths
 from flows.domain.connections import limits_in_file
@@ -45,10 +46,14 @@ _SHORT_STALLS = {
     "replica.fetch.backoff.ms": "20",
     # A fetch that left just before a leader moved sleeps its whole wait: 0.5 s by default.
     "replica.fetch.wait.max.ms": "50",
+    # A leader waits for a replica that it counts as caught up, also out of the in-sync set: so long
+    # does a broker that left count, 30 s by default. ZooKeeper gives up a broker as soon.
+    "replica.lag.time.max.ms": "6000",
     # The product elects leaders itself, when the broker is warm.
     "auto.leader.rebalance.enable": "false",
     "controlled.shutdown.enable": "true",
 }
+_TOLD = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 _STATIC = {
     "offsets.topic.replication.factor": "3",
     "transaction.state.log.replication.factor": "3",
@@ -72,6 +77,7 @@ def server_properties(instance: Instance, broker: Broker, secrets: HostSecrets) 
         **_client_listeners(instance, broker),
         **_stores(secrets),
         **limits_in_file(instance, broker),
+        **_public_in_waiting(instance, broker, secrets),
         **PARAMETERS,
         "auto.create.topics.enable": _flag(instance.wish.auto_create_topics),
         **_STATIC,
@@ -79,6 +85,27 @@ def server_properties(instance: Instance, broker: Broker, secrets: HostSecrets) 
         **_memory(instance),
         **instance.wish.release.settings,
     }
+
+
+def told_listeners(
+    instance: Instance, broker: Broker, secrets: HostSecrets, new: Collection[ListenerName]
+) -> dict[str, str]:
+    """What a running broker is told so that it serves its listeners; `new` are not there yet."""
+    found = {key: value for key, value in _listeners(instance, broker).items() if key in _TOLD}
+    for listener in instance.listeners(broker):
+        if listener.name in new:
+            stores = secrets.stores.get(listener.name)
+            found |= store_locations({listener.name: stores}) if stores else {}
+    return found
+
+
+def store_locations(stores: Mapping[ListenerName, ListenerStores]) -> dict[str, str]:
+    """What a running broker is told to use other stores; their password never changes."""
+    found: dict[str, str] = {}
+    for name, pair in stores.items():
+        every = _listener_stores(f"listener.name.{name.lower()}.ssl", pair)
+        found |= {key: value for key, value in every.items() if key.endswith(".location")}
+    return found
 
 
 def properties_text(properties: Mapping[str, str]) -> str:
@@ -97,17 +124,33 @@ def _identity(instance: Instance, broker: Broker) -> dict[str, str]:
 
 
 def _listeners(instance: Instance, broker: Broker) -> dict[str, str]:
-    found = instance.listeners(broker)
     return {
-        "listeners": ",".join(f"{each.name}://{broker.address}:{each.port}" for each in found),
-        "advertised.listeners": ",".join(f"{each.name}://{each.advertised}" for each in found),
-        "listener.security.protocol.map": ",".join(
-            f"{each.name}:{each.protocol}" for each in found
-        ),
+        **endpoints(broker, instance.listeners(broker)),
+        "listener.security.protocol.map": protocol_map(instance.listeners(broker)),
         "inter.broker.listener.name": ListenerName.INTERNAL,
         "listener.name.internal.ssl.client.auth": "required",
         "listener.name.control.ssl.client.auth": "required",
     }
+
+
+def endpoints(broker: Broker, listeners: Iterable[Listener]) -> dict[str, str]:
+    """Where a broker listens and what it advertises, with these listeners."""
+    found = tuple(listeners)
+    return {
+        "listeners": ",".join(f"{each.name}://{broker.address}:{each.port}" for each in found),
+        "advertised.listeners": ",".join(f"{each.name}://{each.advertised}" for each in found),
+    }
+
+
+def protocol_map(listeners: Iterable[Listener]) -> str:
+    """Which listener speaks which protocol."""
+    return ",".join(f"{each.name}:{each.protocol}" for each in listeners)
+
+
+def client_auth(listener: Listener) -> dict[str, str]:
+    """Whether clients of a listener show a certificate; with SASL_SSL they never do (KIP-684)."""
+    asked = "required" if listener.protocol is Protocol.SSL else "none"
+    return {f"listener.name.{listener.name.lower()}.ssl.client.auth": asked}
 
 
 def _security(instance: Instance, secrets: HostSecrets) -> dict[str, str]:
@@ -122,6 +165,25 @@ def _security(instance: Instance, secrets: HostSecrets) -> dict[str, str]:
     }
 
 
+def _public_in_waiting(instance: Instance, broker: Broker, secrets: HostSecrets) -> dict[str, str]:
+    """All of PUBLIC but its addresses and stores, for a broker that has no such listener yet.
+
+    Kafka 2.7 refuses every later change of any listener once logins and passwords of one were
+    told at run time; and to 1.1 no password can be told at all.
+    """
+    listeners = instance.listeners(broker)
+    cross = next((each for each in listeners if each.name is ListenerName.CROSS), None)
+    if cross is None or any(each.name is ListenerName.PUBLIC for each in listeners):
+        return {}
+    found = _client_listener(instance, replace(cross, name=ListenerName.PUBLIC))
+    stores = secrets.stores.get(ListenerName.CROSS)
+    if stores is not None:
+        alike = _listener_stores("listener.name.public.ssl", stores)
+        found |= {key: value for key, value in alike.items() if not key.endswith(".location")}
+    limit = limits_in_file(instance, broker).get("listener.name.cross.max.connections")
+    return found | ({"listener.name.public.max.connections": limit} if limit else {})
+
+
 def _client_listeners(instance: Instance, broker: Broker) -> dict[str, str]:
     found: dict[str, str] = {}
     for listener in instance.listeners(broker):
@@ -133,7 +195,9 @@ def _client_listeners(instance: Instance, broker: Broker) -> dict[str, str]:
 def _client_listener(instance: Instance, listener: Listener) -> dict[str, str]:
     key = f"listener.name.{listener.name.lower()}"
     found = {f"{key}.principal.builder.class": "kafkafleet.ListenerPrincipalBuilder"}
-    if listener.protocol is Protocol.SASL_SSL:
+    if listener.secured:
+        # Logins are known with mutual TLS too: so it can be switched off while the broker runs.
+        found |= client_auth(listener)
         found[f"{key}.sasl.enabled.mechanisms"] = ",".join(instance.wish.mechanisms)
         found[f"{key}.scram-sha-512.sasl.jaas.config"] = _SCRAM
         if instance.wish.sasl_plain:

@@ -18,5 +18,6 @@ class Surroundings:
     need_per_machine: Room
     objections: tuple[str, ...] = ()
     keeps_machines: bool = False
+    restarts_to_resize: bool = False
     needs: Mapping[str, Room] = field(default_factory=dict)
     """What a machine of each flavor would take, by the flavor's name."""

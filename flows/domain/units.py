@@ -5,6 +5,7 @@ from __future__ import annotations
 from flows.domain import paths
 from flows.domain.instance import Instance
 from flows.domain.jvm import jvm, kafka_flags, zookeeper_flags
+from flows.domain.nft_unit import nft_unit
 from flows.domain.versions import ZOOKEEPER_DISTRIBUTION
 
 JOLOKIA_PORT = 8778
@@ -32,24 +33,6 @@ SuccessExitStatus=143
 Restart=on-failure
 RestartSec=12
 LimitNOFILE=100000
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-_FIREWALL_UNIT = """[Unit]
-Description=Host firewall of Kafka instance {instance}
-DefaultDependencies=no
-Before=network-pre.target shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f {rules}
-ExecReload=/usr/sbin/nft -f {rules}
-ExecStop=-/usr/sbin/nft delete table inet {table}
 
 [Install]
 WantedBy=multi-user.target
@@ -109,7 +92,8 @@ def zookeeper_unit(instance: Instance) -> str:
 
 def firewall_unit(instance: Instance, table: str) -> str:
     """Loads the host's table before the network is up, so before anything listens."""
-    return _FIREWALL_UNIT.format(instance=instance.id, rules=paths.FIREWALL, table=table)
+    description = f"Host firewall of Kafka instance {instance.id}"
+    return nft_unit(description, paths.FIREWALL, f"inet {table}")
 
 
 def _unit(description: str, after: str, arguments: tuple[str, ...]) -> str:

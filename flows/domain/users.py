@@ -6,7 +6,7 @@ every broker, so whoever makes or replaces a broker meanwhile writes the same us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from flows.domain.instance import Broker, Instance, UnitState
 from flows.domain.names import check_password, check_user_name
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import InstanceRequest
-from flows.domain.wish import User, Wish
+from flows.domain.wish import ClientCertificate, User, Wish
 
 MOST_USERS = 20
 
@@ -89,6 +89,9 @@ class DeleteUser(UserRequest):
     """Take a user away, with password, permissions and open connections."""
 
 
+REVOKED_WORDS = "refuse it on every broker, and end its connections at their next request"
+
+
 @dataclass(frozen=True)
 class UserPlan(Plan):
     """A change of one user: `wish` is what the instance shall be once nobody has the old state."""
@@ -122,6 +125,28 @@ class UserPlan(Plan):
     def after(self) -> User | None:
         """The user as it shall be."""
         return self.wish.user(self.user)
+
+    @property
+    def revoked(self) -> tuple[ClientCertificate, ...]:
+        """The user's certificates that the plan revokes."""
+        held = held_by(settled(self.instance), self.user)
+        left = held_by(self.wish, self.user)
+        return tuple(each for each in held if each not in left)
+
+
+def held_by(wish: Wish, user: str) -> tuple[ClientCertificate, ...]:
+    """The certificates of the user that are not revoked."""
+    issued = wish.client_certificates
+    return tuple(each for each in issued if each.user == user and not each.revoked)
+
+
+def revoking(wish: Wish, certificates: Collection[ClientCertificate]) -> Wish:
+    """The wish in which these certificates are revoked; they stay in it, so that they stay so."""
+    issued = tuple(
+        each.model_copy(update={"revoked": True}) if each in certificates else each
+        for each in wish.client_certificates
+    )
+    return wish.model_copy(update={"client_certificates": issued})
 
 
 def settled(instance: Instance) -> Wish:
@@ -176,22 +201,23 @@ def plan_user_deletion(instance: Instance, request: DeleteUser) -> UserPlan:
         return UserPlan(title, instance=instance, wish=present, user=request.user)
     check_every_broker(instance)
     left = tuple(user for user in present.users if user.name != request.user)
+    held = held_by(present, request.user)
+    wish = revoking(_with_users(present, left), held)
     steps = (
         PlannedStep(f"user {request.user}", "take its permissions away", "permissions"),
         *_login_steps(instance, request.user, "remove"),
+        *(PlannedStep(f"certificate {each.number}", REVOKED_WORDS, "revoked") for each in held),
         _end_step(request.user),
     )
-    return UserPlan(
-        title, steps, instance=instance, wish=_with_users(present, left), user=request.user
-    )
+    return UserPlan(title, steps, instance=instance, wish=wish, user=request.user)
 
 
-def check_every_broker(instance: Instance) -> None:
+def check_every_broker(instance: Instance, what: str = "users are changed") -> None:
     """Refuses while a broker is down: it would come back with the users of yesterday."""
     down = ", ".join(str(broker.id) for broker in instance.brokers if not _serves(broker))
     if down:
         raise Refused(
-            f'instance "{instance.name}": broker {down} is down; users are changed on every '
+            f'instance "{instance.name}": broker {down} is down; {what} on every '
             "broker at once or not at all, so all of them must run"
         )
 

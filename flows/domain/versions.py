@@ -44,11 +44,17 @@ class Version:
     authorizer: str
     tls_protocols: str
     listener_limit: ListenerLimit
+    address_limits_live: bool
+    """Whether a running broker can be told how many connections an address may have."""
     broker_configs: Through
     elections: Through
     reassignments: Through
     shutdown_request: int
     """Version of the ControlledShutdown request; from 2 (KIP-380) it names the registration."""
+    more_names_live: bool = True
+    """Whether a key store of another name may have more names; otherwise only the same file may."""
+    rotates_live: bool = True
+    """Whether connections that a broker opens itself trust whom it is told to at run time."""
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -66,6 +72,7 @@ VERSIONS: dict[str, Version] = {
             # when it is switched on for every listener.
             tls_protocols="TLSv1.2",
             listener_limit=ListenerLimit.NONE,
+            address_limits_live=False,
             # IncrementalAlterConfigs came with 2.3 (KIP-339). The older AlterConfigs replaces
             # everything that a broker was given at run time, passwords that nobody can read too.
             broker_configs=Through.ZOOKEEPER,
@@ -74,6 +81,9 @@ VERSIONS: dict[str, Version] = {
             # AlterPartitionReassignments came with 2.4 (KIP-455); before, none can be cancelled.
             reassignments=Through.ZOOKEEPER,
             shutdown_request=1,
+            more_names_live=False,
+            # Trust stores are dynamic from 2.0 on (KAFKA-6810).
+            rotates_live=False,
         ),
         Version(
             name=VersionName.V2_3,
@@ -82,10 +92,13 @@ VERSIONS: dict[str, Version] = {
             authorizer="kafka.security.auth.SimpleAclAuthorizer",
             tls_protocols="TLSv1.2",
             listener_limit=ListenerLimit.FORGOTTEN,
+            address_limits_live=True,
             broker_configs=Through.BROKERS,
             elections=Through.BROKERS,
             reassignments=Through.ZOOKEEPER,
             shutdown_request=2,
+            # A key store with more names came with 2.7 (KAFKA-10279).
+            more_names_live=False,
         ),
         Version(
             name=VersionName.V2_7,
@@ -94,6 +107,7 @@ VERSIONS: dict[str, Version] = {
             authorizer="kafka.security.authorizer.AclAuthorizer",
             tls_protocols="TLSv1.2,TLSv1.3",
             listener_limit=ListenerLimit.KEPT,
+            address_limits_live=True,
             broker_configs=Through.BROKERS,
             elections=Through.BROKERS,
             reassignments=Through.BROKERS,

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from flows.domain.access import Access
+from flows.domain.certificates import Certificates
 from flows.domain.flavors import FLAVORS, Flavor
 from flows.domain.versions import VERSIONS, Version
 
@@ -32,6 +34,21 @@ GENERATIONS = frozenset(
 """Fields that count restarts and replacements; nobody asks for them by name."""
 
 
+CHANGED_LATER = frozenset(
+    {
+        "access",
+        "users",
+        "last_sessions",
+        "mutual_tls",
+        "client_certificates",
+        "client_facing",
+        "internal",
+        "renew_automatically",
+    }
+)
+"""Fields that nobody asks for by creating an instance: they change while it lives."""
+
+
 class User(BaseModel):
     """A user of an instance: `password` counts the passwords that the user was ever given.
 
@@ -43,6 +60,20 @@ class User(BaseModel):
     name: str
     password: int = 1
     sessions: int = 0
+
+
+class ClientCertificate(BaseModel):
+    """A certificate that was issued to clients; its common name is the user it logs in.
+
+    `number` counts all that were ever issued for the instance; those of one user hold side by side.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str
+    number: int
+    days: int
+    revoked: bool = False
 
 
 class Wish(BaseModel):
@@ -64,6 +95,8 @@ class Wish(BaseModel):
     subnet: str
     security_group: str
     public_access: tuple[str, ...] = ()
+    """The EIP of each broker, in their order; empty while there is no public access."""
+    access: Access = Access()
     sasl_ssl: bool
     sasl_plain: bool
     first_user: str | None
@@ -71,12 +104,22 @@ class Wish(BaseModel):
     """Everybody who can log in, the first user first; none without SASL_SSL."""
     last_sessions: int = 0
     """The last number that was given to a user's sessions; none is given twice."""
+    mutual_tls: bool = False
+    """Whether clients show a certificate instead of a password; only with SASL_SSL."""
+    client_certificates: tuple[ClientCertificate, ...] = ()
+    """All that were ever issued, in the order of their numbers; revoked ones stay revoked."""
+    client_facing: Certificates = Certificates()
+    """What brokers serve to clients."""
+    internal: Certificates = Certificates()
+    """What brokers and the product show each other."""
     manager_user: str | None
     auto_create_topics: bool
     tags: tuple[tuple[str, str], ...] = ()
     description: str = ""
     enterprise_project: str = ""
     delete_protection: bool = False
+    renew_automatically: bool = False
+    """Whether the daily schedule renews certificates that end soon."""
     start_generation: int = 1
     broker_generations: tuple[tuple[int, int], ...] = ()
     """Brokers that were asked to start again on their own -> their generation."""
@@ -126,6 +169,14 @@ class Wish(BaseModel):
     def machine_of(self, broker: int) -> int:
         """The generation of a broker's machine: 1 until it is replaced."""
         return dict(self.machine_generations).get(broker, 1)
+
+    def eip_of(self, broker: int) -> str | None:
+        """The EIP of a broker; None without public access."""
+        return self.public_access[broker - 1] if broker <= len(self.public_access) else None
+
+    def cross_of(self, broker: int) -> str | None:
+        """What a broker advertises to clients of other networks; None before it was set."""
+        return self.access.cross.address_of(broker) if self.access.cross else None
 
     @property
     def partition_limit(self) -> int:

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.access.converge_access import converge_access
+from flows.access.drop_old_addresses import drop_old_addresses
+from flows.access.remove_dnat import remove_dnat
+from flows.access.set_connection_limits import set_connection_limits
+from flows.access.set_dnat import set_dnat
+from flows.access.set_endpoints import set_endpoints
+from flows.access.set_public_access import set_public_access
+from flows.access.set_security_group import set_security_group
+from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
+from flows.certificates.finish_due_overlaps import finish_due_overlaps
+from flows.certificates.issue_client_certificate import issue_client_certificate
+from flows.certificates.renew_certificates import renew_certificates
+from flows.certificates.replace_certificates import replace_certificates
+from flows.certificates.revoke_client_certificate import revoke_client_certificate
+from flows.certificates.rotate_internal_authority import rotate_internal_authority
+from flows.certificates.set_mutual_tls import set_mutual_tls
 from flows.domain.errors import Refused
 from flows.instances.add_brokers import add_brokers
 from flows.instances.change_flavor import change_flavor
@@ -36,9 +52,25 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     delete_instance,
     clear_failed_creations,
     delete_operation_records,
+    set_public_access,
+    set_dnat,
+    remove_dnat,
+    set_endpoints,
+    drop_old_addresses,
+    set_security_group,
+    set_connection_limits,
+    converge_access,
     create_user,
     reset_password,
     delete_user,
+    replace_certificates,
+    renew_certificates,
+    finish_certificate_overlap,
+    finish_due_overlaps,
+    rotate_internal_authority,
+    issue_client_certificate,
+    revoke_client_certificate,
+    set_mutual_tls,
 )
 
 

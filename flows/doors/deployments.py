@@ -33,6 +33,8 @@ class Deployment:
     parameters: Json = field(default_factory=lambda: NO_PARAMETERS)
     tags: tuple[str, ...] = ()
     cron: str = ""
+    scheduled: Json = field(default_factory=dict)
+    """The parameters with which the schedule asks."""
 
 
 def attribute_of(flow: str) -> str:
@@ -42,7 +44,13 @@ def attribute_of(flow: str) -> str:
 
 def deployments(operations: Iterable[AnyOperation] = OPERATIONS) -> tuple[Deployment, ...]:
     """All of them, the scheduled ones last."""
-    return (*(_of(operation) for operation in operations), CHECK_HEALTH, BACK_UP)
+    return (
+        *(_of(operation) for operation in operations),
+        CHECK_HEALTH,
+        CHECK_CERTIFICATES,
+        CHECK_ACCESS,
+        BACK_UP,
+    )
 
 
 CHECK_HEALTH = Deployment(
@@ -55,6 +63,29 @@ CHECK_HEALTH = Deployment(
 )
 
 
+CHECK_CERTIFICATES = Deployment(
+    flow="check-certificates",
+    title="Check certificates",
+    description="Looks each day at what every broker serves, and at all other certificates: "
+    "warning from 30 days before the end on, critical from 7.",
+    entrypoint=f"{RUNS}:check_certificates",
+    tags=("monitoring", "scheduled"),
+    cron="41 4 * * *",
+)
+
+
+CHECK_ACCESS = Deployment(
+    flow="check-access",
+    title="Check access",
+    description="Compares every quarter of an hour how clients come in with what is wished: hosts' "
+    "firewalls, gateways, what brokers tell and start with, and a real connection. "
+    "converge-access puts differences right.",
+    entrypoint=f"{RUNS}:check_access",
+    tags=("monitoring", "scheduled"),
+    cron="7-59/15 * * * *",
+)
+
+
 BACK_UP = Deployment(
     flow="back-up",
     title="Back up",
@@ -64,6 +95,16 @@ BACK_UP = Deployment(
     tags=("monitoring", "scheduled"),
     cron="17 3 * * *",
 )
+
+
+_SCHEDULED: dict[str, Any] = {
+    "finish-due-overlaps": {"cron": "23 4 * * *"},
+    "renew-certificates": {
+        "cron": "11 5 * * *",
+        "scheduled": {"request": {"automatic_only": True}},
+    },
+}
+"""When operations are asked for by themselves, and how."""
 
 
 def register(api: PrefectApi, wanted: Sequence[Deployment]) -> None:
@@ -89,6 +130,7 @@ def _of(operation: AnyOperation) -> Deployment:
         entrypoint=f"{RUNS}:{attribute_of(operation.name)}",
         parameters=form(operation.request, operation.title),
         tags=(_chapter(operation),),
+        **_SCHEDULED.get(operation.name, {}),
     )
 
 
@@ -132,8 +174,9 @@ def _schedule(wanted: Deployment) -> Json:
     """A run that is still going when its successor is due goes on; the successor is cancelled."""
     if not wanted.cron:
         return {"schedules": []}
+    due = {"cron": wanted.cron, "timezone": "UTC"}
     return {
-        "schedules": [{"schedule": {"cron": wanted.cron, "timezone": "UTC"}, "active": True}],
+        "schedules": [{"schedule": due, "active": True, "parameters": wanted.scheduled}],
         "concurrency_limit": 1,
         "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
     }

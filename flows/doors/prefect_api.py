@@ -20,8 +20,12 @@ from flows.settings import Settings
 
 Json = dict[str, Any]
 
-BUSY_SECONDS = 30
-"""SQLite answers 503 while another writer holds it; that passes."""
+BUSY_SECONDS = 180
+"""SQLite answers 503 while another writer holds it; that passes. One answer can take 60 s."""
+
+ANSWER_SECONDS = 120.0
+"""Prefect's server waits up to 60 s for SQLite's lock before it answers at all; on a machine whose
+cores others use that was seen when it had just started, with four writers of its own at once."""
 
 
 class Unreachable(EffectFailed):
@@ -31,7 +35,7 @@ class Unreachable(EffectFailed):
 class PrefectApi:
     """An open connection to the API; used as a context manager."""
 
-    def __init__(self, url: str, auth: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, auth: str, timeout: float = ANSWER_SECONDS) -> None:
         user, _, password = auth.partition(":")
         self._url = url
         self._client_id = str(uuid.uuid4())

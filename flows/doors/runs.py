@@ -20,6 +20,7 @@ from prefect.flows import Flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.access.overdue import drop_overdue
 from flows.adapters.processes import LinuxProcesses
 from flows.adapters.stage import Stage
 from flows.domain.errors import Refused, ServiceError
@@ -34,6 +35,8 @@ from flows.doors.prefect_api import open_api, ui_link
 from flows.doors.stage import PrefectStage
 from flows.doors.sweeps import SWEEP, forget_old_sweeps
 from flows.doors.wiring import open_doors
+from flows.monitoring.check_access import check_access as look_at_ways
+from flows.monitoring.check_certificates import check_certificates as look_at_all
 from flows.monitoring.check_health import sweep
 from flows.procedures.conduct import conduct
 from flows.procedures.service import ServiceOperation, serve
@@ -101,12 +104,27 @@ def check_health() -> State[Any]:
 
 def _swept(settings: Settings) -> str:
     doors, now = open_doors(settings, get_run_logger().info), datetime.now(UTC)
-    sentence = sweep(doors)
+    dropped = drop_overdue(doors, this_caller(), PrefectStage())
+    sentence = "; ".join([sweep(doors), *dropped])
     doors.records.forget_traces(now - timedelta(days=settings.audit_days))
     with open_api(settings) as api:
         forget_old_sweeps(api, now)
         lost = forget_lost_secrets(api, doors.records, now)
     return f"{sentence}; {lost} secrets that nobody asks for are gone" if lost else sentence
+
+
+@flow(name="check-certificates", flow_run_name="check certificates", persist_result=False)
+def check_certificates() -> State[Any]:
+    """Look at what every broker serves, and when it ends."""
+    doors = open_doors(load_settings(), get_run_logger().info)
+    return _ended(lambda: look_at_all(doors))
+
+
+@flow(name="check-access", flow_run_name="check access", persist_result=False)
+def check_access() -> State[Any]:
+    """Look whether clients come in as it is wished."""
+    doors = open_doors(load_settings(), get_run_logger().info)
+    return _ended(lambda: look_at_ways(doors))
 
 
 @flow(name="back-up", flow_run_name="back up", persist_result=False)

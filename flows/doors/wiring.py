@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from flows.adapters.provider.hosts import HostsProvider
     from flows.adapters.records.sql import SqlRecords
     from flows.adapters.secrets import FernetSecrets
-    from flows.adapters.site import Doors, Provider
+    from flows.adapters.site import Doors, Gateways, Provider, Vantages
+    from flows.adapters.vantage import Login
+    from flows.domain.instance import Instance
     from inventories.lab import Lab
 
 
@@ -32,6 +34,8 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     from flows.adapters.probe import ProcessProbes  # noqa: PLC0415
     from flows.adapters.processes import LinuxProcesses  # noqa: PLC0415
     from flows.adapters.secrets.kept import SSH_KEY  # noqa: PLC0415
+    from flows.adapters.tls import TlsHandshakes  # noqa: PLC0415
+    from flows.adapters.uploads import UploadsDirectory  # noqa: PLC0415
     from flows.adapters.zookeeper import KazooZooKeeper  # noqa: PLC0415
 
     secrets = open_secrets(settings)
@@ -46,6 +50,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
         provider=cache(lambda name: open_provider(settings, name, say)),
         records=open_records(settings),
         secrets=secrets,
+        uploads=UploadsDirectory(settings.uploads),
         processes=LinuxProcesses(),
         distributions=CachedDistributions(settings.cache / "distributions", say),
         ansible=lambda instance_id, tell: RunnerAnsible(
@@ -55,6 +60,9 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
         zookeeper=zookeeper,
         kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance), zookeeper),
         probes=ProcessProbes(lambda instance: kafka_credentials(secrets, instance)),
+        tls=TlsHandshakes(),
+        vantages=cache(lambda name: open_vantages(settings, name, say)),
+        gateways=cache(lambda name: open_gateways(settings, name, say)),
     )
 
 
@@ -101,6 +109,48 @@ def open_hosts(settings: Settings, say: Callable[[str], None]) -> HostsProvider:
         TakenHosts(open_engine(settings.database_url), SystemClock()),
         lambda owner, key: RunnerAnsible(owner, key, CHECKOUT / "playbooks", say),
     )
+
+
+def open_vantages(settings: Settings, provider: str, say: Callable[[str], None]) -> Vantages:
+    """The hosts from which clients of that provider's machines would look."""
+    from flows.adapters.credentials import kafka_credentials  # noqa: PLC0415
+    from flows.adapters.vantage import LabVantages, ListedVantages, login_of  # noqa: PLC0415
+
+    secrets = open_secrets(settings)
+
+    def login(instance: Instance) -> Login:
+        return login_of(kafka_credentials(secrets, instance))
+
+    if provider == "hosts":
+        return ListedVantages(open_hosts(settings, say).listed, login)
+    return LabVantages(open_lab(settings, say), lab_key(settings), login)
+
+
+def open_gateways(settings: Settings, provider: str, say: Callable[[str], None]) -> Gateways:
+    """The gateways before that provider's machines."""
+    from flows.adapters.ansible import RunnerAnsible  # noqa: PLC0415
+    from flows.adapters.gateways import (  # noqa: PLC0415
+        SshGateways,
+        lab_gateway,
+        listed_gateways,
+    )
+
+    if provider == "hosts":
+        known = listed_gateways(open_hosts(settings, say).listed)
+    else:
+        known = lab_gateway(open_lab(settings, say), lab_key(settings))
+    return SshGateways(
+        known, lambda owner, key: RunnerAnsible(owner, key, CHECKOUT / "playbooks", say)
+    )
+
+
+def lab_key(settings: Settings) -> Callable[[], str]:
+    """The SSH key of those of the lab's machines that belong to no instance."""
+    from flows.adapters.hosts.keys import new_key  # noqa: PLC0415
+    from flows.adapters.secrets.kept import SSH_KEY  # noqa: PLC0415
+
+    secrets = open_secrets(settings)
+    return cache(lambda: secrets.keep("lab", SSH_KEY, new_key))
 
 
 def open_lab(settings: Settings, say: Callable[[str], None]) -> Lab:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flows.domain.creation import CreateInstance, differing_fields, wish_of
 from flows.domain.errors import Refused, refusal
+from flows.domain.growth import AddBrokers
 from flows.domain.instance import Status
 from flows.domain.modification import ModifyInstance, modified
 from flows.domain.request import InstanceRequest
+from flows.domain.vantage import Network
+from flows.procedures.addresses import check_eips_free, check_of_nobody_else, check_vantage
 from flows.procedures.operation import Subject
 from flows.procedures.subjects import living
 from flows.steps.site import Doors, InstanceRow
@@ -16,7 +19,9 @@ def new_or_same(doors: Doors, request: CreateInstance) -> Subject:
     """The instance to create: a new one, or the one that the same request began or finished."""
     found = doors.records.find(request.name)
     if found is None:
-        return Subject(_new_row(doors, request), is_new=True)
+        row = _new_row(doors, request)
+        _check_public_access(doors, request, row)
+        return Subject(row, is_new=True)
     if found.id == request.name:
         raise refusal("name", request.name, "it is the id of an instance; choose another name")
     _check_same(doors, request, found)
@@ -63,6 +68,27 @@ def _check_free(doors: Doors, name: str, row: InstanceRow) -> None:
         raise refusal("name", name, "it is the id of an instance; choose another")
     if holder is not None:
         raise refusal("name", name, f"the instance {holder.id} has it; choose another")
+
+
+def to_add_brokers(doors: Doors, request: AddBrokers) -> Subject:
+    """The living instance; Refused for EIPs that new brokers cannot have, or that nobody proves."""
+    subject = living(doors, request)
+    row, eips = subject.row, request.eips_after(subject.row.wish)
+    if request.eips:
+        check_eips_free(doors, row, "eips", eips)
+        check_of_nobody_else(doors, row, "eips", eips)
+    check_of_nobody_else(doors, row, "dnat_eips", request.dnat_eips)
+    if request.eips or request.dnat_eips:
+        check_vantage(doors, row, Network.OUTSIDE, unproved=request.unproved)
+    return subject
+
+
+def _check_public_access(doors: Doors, request: CreateInstance, row: InstanceRow) -> None:
+    eips = request.public_access
+    if eips:
+        check_eips_free(doors, row, "public_access", eips)
+        check_of_nobody_else(doors, row, "public_access", eips)
+        check_vantage(doors, row, Network.OUTSIDE, unproved=request.unproved)
 
 
 def _new_row(doors: Doors, request: CreateInstance) -> InstanceRow:

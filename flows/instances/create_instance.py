@@ -9,6 +9,7 @@ from flows.instances.admission import new_or_same
 from flows.instances.removal import remove_instance
 from flows.procedures.operation import Life, Statuses, operation
 from flows.procedures.remembering import TraceNames
+from flows.steps.access import lead_eips, prove_ways
 from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
 from flows.steps.certificates import issue_certificates
 from flows.steps.connections import limit_connections
@@ -56,6 +57,7 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     removes what it made, frees the name and is kept in the list of failed creations.
     """
     instance = make_machines(site, plan.instance)
+    lead_eips(site, instance)
     wait_for(site, machines_reachable(instance))
     check_hosts(site, instance)
     issue_certificates(site, instance)
@@ -69,4 +71,5 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     limit_connections(site, instance, instance.brokers)
     make_kafka_topics(site, instance)
     prove(site, instance)
+    prove_ways(site, instance, plan.proofs)
     look_at_new(site, instance)

@@ -8,6 +8,7 @@ from flows.procedures.operation import operation
 from flows.procedures.reassign import refill
 from flows.procedures.remembering import TraceNames
 from flows.procedures.roll import settle
+from flows.steps.access import lead_eips
 from flows.steps.brokers import brokers_registered, metadata_complete, start_brokers
 from flows.steps.certificates import issue_certificates
 from flows.steps.connections import limit_connections
@@ -17,6 +18,7 @@ from flows.steps.ensemble import ensemble_serves
 from flows.steps.machines import machines_reachable, replace_machine
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import prove
+from flows.steps.serving import name_stores
 from flows.steps.site import Site
 from flows.steps.sweeping import look_again
 from flows.steps.waiting import wait_for
@@ -55,6 +57,8 @@ def replace_broker(site: Site, plan: ReplacementPlan) -> None:
     unpack_distributions(site, instance)
     configure_broker(site, instance, broker)
     wait_for(site, ensemble_serves(instance))
+    name_stores(site, instance, broker)
+    lead_eips(site, instance)
     refill(site, instance, broker.id, plan.pace, lambda: start_brokers(site, instance))
     wait_for(site, brokers_registered(instance))
     wait_for(site, metadata_complete(instance))

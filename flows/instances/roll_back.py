@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from flows.domain.mutual_tls import speaking_otherwise
 from flows.domain.rollback import RollBack, plan_rollback
 from flows.domain.rolling import RollPlan
 from flows.procedures.admission import CUT_OFF
 from flows.procedures.changing import change_life
 from flows.procedures.operation import operation
+from flows.procedures.relisten import relisten
 from flows.procedures.remembering import TraceNames
 from flows.procedures.reshape import as_wished
 from flows.procedures.roll import roll
@@ -30,8 +34,11 @@ def roll_back(site: Site, plan: RollPlan) -> None:
     """Take back a change that was cut off or failed: the instance is again as it was before.
 
     Only brokers that were already changed are restarted, one after the other. After a restart
-    that failed whoever is down is started, and nothing else happens. A disk that has grown, or a
+    that failed whoever is down is started, and nothing else happens. Client listeners get back the
+    protocol that they had, without a restart. A disk that has grown, or a
     broker that was added, has no way back: ask for the same change again to finish it.
     """
     remember_wish(site, plan.wish)
+    if speaking_otherwise(plan.instance, plan.wish):
+        relisten(site, replace(plan.instance, wish=plan.wish), plan.wish)
     roll(site, plan, as_wished)

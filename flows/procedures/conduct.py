@@ -15,6 +15,7 @@ procedure carry the plan out and remembers the end, whatever it was:
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,7 +27,7 @@ from flows.domain.errors import EffectFailed, Refused, ServiceError, Superseded
 from flows.domain.instance import Instance, Status
 from flows.domain.operations import Caller, Door, OperationStatus
 from flows.domain.plan import Plan
-from flows.domain.request import Request
+from flows.domain.request import Request, named_upload
 from flows.procedures.admission import CUT_OFF, check_may_begin
 from flows.procedures.approval import AT_REST, Approval, check_approval
 from flows.procedures.opening import open_site
@@ -45,7 +46,10 @@ from flows.procedures.remembering import (
 )
 from flows.procedures.reports import TimedStage, report_page
 from flows.procedures.wording import in_our_words
-from flows.steps.observation import observe, with_groups
+from flows.steps.dnat import with_edge
+from flows.steps.drift import with_seen_ways
+from flows.steps.observation import observe, with_clients, with_groups
+from flows.steps.uploads import with_upload
 
 R = TypeVar("R", bound=Request)
 P = TypeVar("P", bound=Plan)
@@ -97,7 +101,7 @@ def _admit(operation: Operation[R, P], doors: Doors, context: Context) -> Outcom
     subject = operation.subject(doors, request)
     _check_may_begin(operation, doors.records, subject.row, request)
     site = open_site(doors, subject.row, epoch=0, caller=caller, stage=stage)
-    plan = operation.plan(_look(site, subject.row, request), request)
+    plan = operation.plan(_look(site, subject.row, (request, secrets)), request)
     if request.plan_only or (plan.empty and subject.row.status not in CUT_OFF):
         return _only_show(operation, doors, subject, plan, context)
     check_approval(doors.records, subject.row, _approval(operation, request), plan)
@@ -121,18 +125,39 @@ def read(operation: Offer[R], doors: Doors, raw: Mapping[str, Any]) -> tuple[R, 
     """The request and its secrets, both checked by every rule that needs no look at the world."""
     request = operation.request.read(raw)
     given = {name: getattr(request, name) for name in request.secret_fields}
-    secrets = {name: doors.secrets.resolve(ref) for name, ref in given.items() if ref}
+    secrets = {name: _resolved(request, doors, name, ref) for name, ref in given.items() if ref}
     request.check_secrets(secrets)
     return request, secrets
 
 
-def _look(site: Site, row: InstanceRow, request: Request) -> Instance:
+def _resolved(request: Request, doors: Doors, name: str, reference: str) -> str:
+    """The secret; of a file its content in base64, wherever it came from."""
+    upload = named_upload(reference) if name in request.upload_fields else None
+    if upload is None:
+        return doors.secrets.resolve(reference)
+    return b64encode(doors.uploads.read(name, upload)).decode("ascii")
+
+
+Asked = tuple[Request, Mapping[str, str]]
+"""A request and its secrets, in clear."""
+
+
+def _look(site: Site, row: InstanceRow, asked: Asked) -> Instance:
     words = "look at the instance and its provider"
-    return site.stage.step(words, lambda: _seen(site, row, request))
+    return site.stage.step(words, lambda: _seen(site, row, asked))
 
 
-def _seen(site: Site, row: InstanceRow, request: Request) -> Instance:
+def _seen(site: Site, row: InstanceRow, asked: Asked) -> Instance:
+    request, secrets = asked
     instance = observe(site, row)
+    if request.upload_fields:
+        instance = with_upload(site, instance, secrets)
+    if request.translated is not None:
+        instance = with_edge(site, instance, request.translated)
+    if request.looks_at_ways:
+        instance = with_seen_ways(site, instance)
+    if request.names_clients:
+        instance = with_clients(site, instance)
     return with_groups(site, instance) if request.rolls else instance
 
 
@@ -183,13 +208,15 @@ def _begin(operation: Operation[R, P], held: Held[R]) -> P:
     site, request = held.site, held.request
     row = _row_as_held(held)
     _check_may_begin(operation, site.records, row, request)
-    plan = operation.plan(_seen(site, row, request), request)
+    plan = operation.plan(_seen(site, row, (request, held.secrets)), request)
     if plan.empty:
         return plan
     check_approval(site.records, row, _approval(operation, request), plan)
     remember_acceptance(site, operation.traces, row, held.raw)
     site.records.set_status(row.id, operation.statuses.during, epoch=site.epoch)
     for name, value in held.secrets.items():
+        if name in request.observed_secrets:
+            continue
         site.secrets.keep(row.id, name.replace("_", "-"), partial(str, value))
     site.stage.publish("plan", plan.page())
     return plan

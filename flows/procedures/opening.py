@@ -24,4 +24,7 @@ def open_site(doors: Doors, row: InstanceRow, epoch: int, caller: Caller, stage:
         zookeeper=doors.zookeeper,
         kafka=doors.kafka,
         probes=doors.probes,
+        tls=doors.tls,
+        vantages=doors.vantages(row.wish.provider),
+        gateways=doors.gateways(row.wish.provider),
     )

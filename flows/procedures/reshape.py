@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from flows.domain.instance import Broker, Instance
+from flows.domain.rolling import restarts_machine
 from flows.steps.delivery import configure_broker
-from flows.steps.resizing import resize_machine
+from flows.steps.one_broker import leave, stop_broker
+from flows.steps.resizing import machine_back, resize_machine
 from flows.steps.site import Site
+from flows.steps.waiting import wait_for
 
 
 def as_wished(site: Site, instance: Instance, broker: Broker) -> None:
     """Machine, files and units of the broker are those of the wish; safe to be done again."""
     resize_machine(site, broker, instance.wish.flavor_row)
+    if restarts_machine(instance, broker):
+        wait_for(site, machine_back(instance, broker))
+        # Kafka came up with its machine, as it does after every boot, with the files that it had.
+        leave(site, instance, broker)
+        stop_broker(site, instance, broker)
     configure_broker(site, instance, broker)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from flows.domain.instance import Broker, Instance
+from flows.domain.progress import Part
 from flows.domain.rolling import AtRisk, RollPlan, next_broker, serves
 from flows.procedures.raising import put_replicas_back, raise_replicas
 from flows.steps.brokers import start_brokers, stop_brokers
 from flows.steps.connections import limit_connections
+from flows.steps.ensemble import staying_connected
 from flows.steps.observation import observe_by_id
 from flows.steps.one_broker import (
     clients_held,
@@ -31,8 +33,10 @@ from flows.steps.readiness import (
     all_lead,
     broker_back,
     leaders_back,
+    listeners_answer,
     safe_to_stop,
 )
+from flows.steps.rejoining import end_holding_back, hold_back_join, join_in_portions
 from flows.steps.site import Site
 from flows.steps.waiting import wait_for
 
@@ -44,26 +48,32 @@ def as_it_is(site: Site, instance: Instance, broker: Broker) -> None:
     """Nothing is changed but the process."""
 
 
-def roll(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
+def roll(site: Site, plan: RollPlan, change: Change = as_it_is, check: Change = as_it_is) -> None:
     """Every due broker was stopped, changed and started again; all are in sync and lead.
 
-    One broker at a time is away. Whatever goes wrong stops the roll before the next one. Replicas
-    that were raised for it, by whichever run, are put back at its end.
+    One broker at a time is away; `check` is made once it is back. Whatever goes wrong stops the
+    roll before the next one. Replicas that were raised for it, by whichever run, are put back at
+    its end.
     """
     let_clients_in(site, plan.instance)
     left = set(plan.due)
     progress = RollProgress(site, plan.instance, len(left))
-    with probing(site, plan.instance) as probe:
+    with staying_connected(site, plan.instance), probing(site, plan.instance) as probe:
         for instance, broker in next_brokers(site, left):
             # Not before all run: what is down cannot give its replicas to anybody.
             if plan.at_risk is AtRisk.RAISE_REPLICAS and serves(broker):
                 raise_replicas(site, instance, left, plan.pace)
+            end_holding_back(site, instance)
             wait_for(site, safe_to_stop(instance, broker, plan.at_risk))
             with probe.measuring(broker):
                 leave(site, instance, broker)
                 stop_broker(site, instance, broker)
+                progress.reached(Part.STOPPED)
                 change(site, instance, broker)
+                progress.reached(Part.CHANGED)
                 bring_back(site, instance, broker)
+                progress.reached(Part.BACK)
+                check(site, instance, broker)
                 wait_for(site, probe.calm())
             left.remove(broker.id)
             progress.broker_done(probe.last)
@@ -76,9 +86,12 @@ def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
     """The broker runs, is in sync, warm, and leads what it should."""
     before = registration(instance, broker)
     with clients_held(site, instance, broker) as door:
+        portions = hold_back_join(site, instance, broker)
         start_broker(site, instance, broker)
+        join_in_portions(site, instance, broker, portions, door)
         wait_for(site, broker_back(instance, broker, before, door))
         limit_connections(site, instance, [broker])
+    wait_for(site, listeners_answer(instance, broker))
     warm(site, instance, broker)
     take_leaders_back(site, instance, broker)
     wait_for(site, leaders_back(instance, broker))
@@ -86,6 +99,7 @@ def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
 
 def settle(site: Site, instance: Instance) -> None:
     """Every replica is in sync and every leader in its place, also after one that was cut off."""
+    end_holding_back(site, instance)
     wait_for(site, all_in_sync(instance))
     take_all_leaders_back(site, instance)
     wait_for(site, all_lead(instance))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flows.adapters.records.picture import picture
-from flows.adapters.site import InstanceRow, Records
+from flows.adapters.site import Doors, InstanceRow, Records
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Instance
 
@@ -23,3 +25,13 @@ def placed(records: Records, instance: str) -> Instance:
     """The same with its brokers on their machines."""
     row = living(records, instance)
     return picture(row, records.machines(row.id))
+
+
+def reached(doors: Doors, row: InstanceRow) -> Instance:
+    """The same with the addresses from which the product and clients of its network come."""
+    provider = doors.provider(row.wish.provider)
+    return replace(
+        picture(row, doors.records.machines(row.id)),
+        control_address=provider.control_address(),
+        client_network=provider.client_network(),
+    )

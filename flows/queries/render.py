@@ -16,6 +16,7 @@ from flows.queries.show import BrokerView, InstanceView, StorageView
 from flows.queries.users import UserLine
 
 if TYPE_CHECKING:
+    from flows.queries.client_certificates import CertificateLine
     from flows.queries.hosts import HostLine  # its adapters would cost every other answer
 
 _COLORS = {
@@ -31,6 +32,12 @@ _COLORS = {
     "failed": "red",
     "refused": "yellow",
     "interrupted": "yellow",
+    "handed out": "green",
+    "waiting": "cyan",
+    "revoked": "yellow",
+    "expired": "red",
+    "warning": "yellow",
+    "critical": "red",
 }
 
 
@@ -104,6 +111,23 @@ def hosts_table(lines: Sequence[HostLine]) -> RenderableType:
     return Group(table, *([Text(), *reasons] if reasons else []))
 
 
+def client_certificates_table(lines: Sequence[CertificateLine]) -> RenderableType:
+    """One line per certificate, in the order in which they were issued."""
+    if not lines:
+        words = "No client has a certificate yet; `fleet run issue-client-certificate` issues one."
+        return Text(words)
+    table = _table("number", "user", "state", "holds until", "serial")
+    for line in lines:
+        table.add_row(
+            str(line["number"]),
+            line["user"],
+            _status(line["state"]),
+            _moment(line["expires"]),
+            line["serial"],
+        )
+    return table
+
+
 def users_table(lines: Sequence[UserLine]) -> RenderableType:
     """One line per user, the first user marked."""
     table = _table("user", "logs in by", "created", "password set", "")
@@ -171,9 +195,10 @@ def _parameters(view: InstanceView) -> Iterable[tuple[str, RenderableType]]:
 def _certificates(view: InstanceView) -> RenderableType:
     if not view["certificates"]:
         return Text("Nobody has looked at the certificates yet.")
-    table = _table("certificate", "expires")
+    table = _table("certificate", "expires", "")
     for certificate in view["certificates"]:
-        table.add_row(certificate["name"], _moment(certificate["expires"]))
+        urgent = "" if certificate["urgency"] == "ok" else certificate["urgency"]
+        table.add_row(certificate["name"], _moment(certificate["expires"]), _status(urgent))
     return table
 
 

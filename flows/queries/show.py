@@ -9,6 +9,7 @@ from flows.adapters.records.observed import Disk, Observed
 from flows.adapters.records.picture import picture
 from flows.adapters.site import Records
 from flows.domain.connections import told_limits
+from flows.domain.expiry import Urgency, urgency
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.wish import GENERATIONS, Wish
@@ -16,6 +17,8 @@ from flows.queries.interruption import interruption
 from flows.queries.lookup import living
 
 NOT_YET = "recorded, not yet enforced"
+_NOT_SHOWN = ("last_sessions", "client_certificates", "client_facing", "internal", "access")
+"""What commands of its own tell in words: `fleet certificates`, and the addresses."""
 
 
 class ConnectionView(TypedDict):
@@ -56,10 +59,11 @@ class BootstrapView(TypedDict):
 
 
 class CertificateView(TypedDict):
-    """What a certificate is for and when it expires."""
+    """What a certificate is for, when it expires, and whether that is ok, warning or critical."""
 
     name: str
     expires: str
+    urgency: str
 
 
 class InstanceView(TypedDict):
@@ -130,7 +134,7 @@ def notes(wish: Wish) -> dict[str, str]:
 
 
 def _parameters(wish: Wish) -> dict[str, Any]:
-    told = wish.model_dump(mode="json", exclude={*GENERATIONS, "last_sessions"})
+    told = wish.model_dump(mode="json", exclude={*GENERATIONS, *_NOT_SHOWN})
     return {**told, "tags": dict(wish.tags), "users": list(wish.user_names)}
 
 
@@ -219,4 +223,12 @@ def _sum(parts: Iterable[StorageView | None]) -> StorageView | None:
 
 def _certificates(seen: Observed) -> list[CertificateView]:
     by_end = sorted(seen.certificates.items(), key=lambda item: (item[1], item[0]))
-    return [CertificateView(name=name, expires=end.isoformat()) for name, end in by_end]
+    at = seen.at
+    return [
+        CertificateView(
+            name=name,
+            expires=end.isoformat(),
+            urgency=(urgency(end, at) if at else Urgency.OK).value,
+        )
+        for name, end in by_end
+    ]

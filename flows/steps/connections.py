@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flows.adapters.records.observed import Observed
 from flows.adapters.site import Doors, InstanceRow, Kafka, Site
-from flows.domain.connections import limits_after_start, limits_due
+from flows.domain.connections import address_limits_due, limits_after_start, limits_due
 from flows.domain.instance import Broker, Instance
 from flows.steps.hosts import on_each
 from flows.steps.step import step
@@ -27,6 +27,19 @@ def limit_connections(site: Site, instance: Instance, brokers: Iterable[Broker])
 def _limit_connections(site: Site, instance: Instance, brokers: Iterable[Broker]) -> None:
     for broker in brokers:
         tell_limits(site.kafka, instance, broker)
+
+
+@step("tell brokers which addresses may have how many connections")
+def tell_address_limits(site: Site, instance: Instance, brokers: Iterable[Broker]) -> None:
+    """Running brokers know the addresses that the instance has now, as their files do.
+
+    A version that learns them at a start only is left alone.
+    """
+    told = site.zookeeper.state(instance).broker_configs
+    for broker in brokers:
+        due = address_limits_due(instance, told.get(str(broker.id), {}))
+        if due:
+            site.kafka.alter_broker(instance, broker.id, due)
 
 
 def limit_again(doors: Doors, row: InstanceRow, seen: Instance) -> list[str]:

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from flows.adapters.secrets.client_certificates import revoked_serials
 from flows.adapters.secrets.kept import ZOOKEEPER_PASSWORD
 from flows.adapters.site import Play, Site
 from flows.domain import paths
@@ -61,6 +62,7 @@ def host_secrets(site: Site, instance: Instance, broker: Broker) -> HostSecrets:
         zookeeper_peer_password=kept_token(site, "zookeeper-peer"),
         encoder_secret=kept_token(site, "password-encoder"),
         plain_users=plain_users(site, instance.wish),
+        revoked_serials=revoked_serials(site.secrets, instance.id, instance.wish),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from flows.adapters.secrets.kept import PROBE_PASSWORD
 from flows.adapters.site import Site
 from flows.domain.gates import quorum_missing
@@ -9,6 +11,7 @@ from flows.domain.instance import Instance
 from flows.domain.names import PROBE_USER
 from flows.domain.permissions import permission_nodes, user_node, user_parents
 from flows.domain.scram import scram_value
+from flows.steps.probe_certificate import have_probe_leaf
 from flows.steps.step import step
 from flows.steps.user_secrets import SALT_CHARACTERS, user_scram
 from flows.steps.waiting import Gate
@@ -25,6 +28,11 @@ def ensemble_serves(instance: Instance) -> Gate:
     )
 
 
+def staying_connected(site: Site, instance: Instance) -> AbstractContextManager[None]:
+    """Whatever is asked inside goes through one session, which costs a tenth of many."""
+    return site.zookeeper.staying_connected(instance)
+
+
 @step("write permissions and users")
 def write_permissions_and_users(site: Site, instance: Instance) -> None:
     """Cluster permissions, all users and the probe are in force at the first start."""
@@ -36,7 +44,10 @@ def write_permissions_and_users(site: Site, instance: Instance) -> None:
 
 @step("make a new password for the probe")
 def renew_probe_password(site: Site, instance: Instance) -> None:
-    """The probe logs in with a password that nobody had before; where there are users at all."""
+    """The probe logs in with a password that nobody had before; where there are users at all.
+
+    Where clients show certificates it has one of its own.
+    """
     if not instance.wish.users:
         return
     password = site.clock.password(24)
@@ -45,6 +56,7 @@ def renew_probe_password(site: Site, instance: Instance) -> None:
     site.secrets.put(site.instance_id, f"scram-{PROBE_USER}", scram)
     site.zookeeper.write(instance, (*user_parents(), user_node(PROBE_USER, scram)))
     site.zookeeper.announce(instance, f"users/{PROBE_USER}")
+    have_probe_leaf(site, instance)
 
 
 def _probe_scram(site: Site) -> str:

@@ -17,6 +17,7 @@ from flows.domain.instance import (
     Instance,
     Machine,
     Status,
+    UnitState,
     host_name,
     machine_name,
     zone_of,
@@ -43,6 +44,7 @@ def observe(site: Site, row: InstanceRow) -> Instance:
             _sized(site, _seen(broker, states, registered)) for broker in instance.brokers
         ),
         controller=cluster.controller if cluster else None,
+        zookeeper_leader=_zookeeper_leader(site, instance) if machines else None,
         cluster=cluster,
         settled_wish=settled_wish(site.records, row),
         seconds_per_broker=pace_of(site.records.history(row.id)),
@@ -61,6 +63,23 @@ def with_groups(site: Site, instance: Instance) -> Instance:
         return replace(instance, groups=site.kafka.groups(instance))
     except EffectFailed as silence:
         return replace(instance, groups_unknown=str(silence))
+
+
+def _zookeeper_leader(site: Site, instance: Instance) -> int | None:
+    """Asked only where machines may restart; brokers alone do not touch ZooKeeper."""
+    around = instance.surroundings
+    return site.zookeeper.leader(instance) if around and around.restarts_to_resize else None
+
+
+def with_clients(site: Site, instance: Instance) -> Instance:
+    """The instance with whoever asked its brokers for something lately."""
+    machines = [
+        broker.machine
+        for broker in instance.brokers
+        if broker.machine and broker.host and broker.host.kafka is UnitState.ACTIVE
+    ]
+    told = on_each(site.hosts.clients, machines)
+    return replace(instance, clients=tuple(client for seen in told for client in seen))
 
 
 def settled_wish(records: Records, row: InstanceRow) -> Wish | None:
@@ -140,6 +159,7 @@ def surroundings(provider: Provider, wish: Wish) -> Surroundings:
         need_per_machine=provider.need(_any_order(wish)),
         objections=provider.objections(wish),
         keeps_machines=provider.keeps_machines,
+        restarts_to_resize=provider.restarts_to_resize,
         needs={
             name: provider.need(_any_order(wish.model_copy(update={"flavor": name})))
             for name in FLAVORS

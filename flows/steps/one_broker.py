@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flows.adapters.site import Site
-from flows.domain.cluster import PROBE_TOPIC, Partition
-from flows.domain.firewall import client_hold, table_name
+from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
+from flows.domain.errors import GateTimeout
+from flows.domain.firewall import client_hold, fetch_hold, table_name
 from flows.domain.gates import preferred_of, still_needed
 from flows.domain.instance import Broker, Instance, Machine, UnitState
 from flows.steps.hosts import on_each
@@ -19,6 +20,11 @@ from flows.steps.step import check_held, step
 from flows.steps.waiting import Gate, wait
 
 LEAVE_SECONDS = 60.0
+CONTROL_SECONDS, CONTROL_LOOK_SECONDS = 30.0, 0.1
+MUTED_SECONDS = 6
+"""Its time-out is short: a broker that is cut off while it counts as in sync stalls everybody."""
+ANSWERED_SECONDS = 0.1
+"""A fetch is answered after `replica.fetch.wait.max.ms` at the latest."""
 OUT_SECONDS = 0.3
 """How long a broker must have stayed out of every in-sync set before its process is stopped."""
 STOP_SECONDS = 200.0
@@ -34,10 +40,67 @@ def leave(site: Site, instance: Instance, broker: Broker) -> None:
     """Nobody waits for this broker any more; only its process is left to stop.
 
     A partition's leader may take it back a moment after it left: it is asked again until it has
-    stayed out.
+    stayed out. Meanwhile it fetches nothing: a fetch that a leader reads before and accounts after
+    the broker left makes that leader wait for it until it is back.
     """
     if broker.host is not None and broker.host.kafka is UnitState.ACTIVE:
-        wait(site, stays_out(instance, broker))
+        hand_over_control(site, instance, broker)
+        wait(site, controller_works(instance))
+        state = site.zookeeper.state(instance)
+        # From the moment it is muted all writes wait for it: nothing is looked up in between.
+        with site.kafka.near_controller(instance, state), no_fetches(site, instance, broker):
+            wait(site, is_out(instance, broker, state))
+            # It follows by now what it led, and would fetch that as soon as it can: asked once
+            # more, the controller tells it to stop that too.
+            site.kafka.shut_down(instance, site.zookeeper.state(instance), broker.id)
+            wait(site, stays_out(instance, broker))
+
+
+def hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
+    """Another broker is the controller; whoever is first when its node is gone becomes it."""
+    limit = site.clock.monotonic() + CONTROL_SECONDS
+    while (controller := site.zookeeper.state(instance).controller) in {broker.id, None}:
+        if site.clock.monotonic() >= limit:
+            raise GateTimeout(
+                f"waited {CONTROL_SECONDS:.0f} s until another broker than {broker.id} is the "
+                "controller, in vain: the others do not take over"
+            )
+        if controller is not None:
+            site.zookeeper.remove(instance, "/controller")
+        site.clock.pause(CONTROL_LOOK_SECONDS)
+
+
+def controller_works(instance: Instance) -> Gate:
+    """The controller, which may be new, does what it is asked."""
+
+    def reason(site: Site) -> None:
+        site.kafka.check_controller(instance, site.zookeeper.state(instance))
+
+    return Gate("the controller does what it is asked", CONTROL_SECONDS, reason)
+
+
+@contextmanager
+def no_fetches(site: Site, instance: Instance, broker: Broker) -> Iterator[None]:
+    """The broker asks the others for nothing, and what it had asked for was answered."""
+    hold, machine = fetch_hold(instance, MUTED_SECONDS), _machine(broker)
+    site.hosts.hold(machine, site.epoch, hold)
+    site.clock.pause(ANSWERED_SECONDS)
+    try:
+        yield
+    finally:
+        check_held(site)
+        site.hosts.let_in(machine, site.epoch, hold.table, hold.way)
+
+
+def is_out(instance: Instance, broker: Broker, seen: ClusterState) -> Gate:
+    """The broker leads nothing and is in sync nowhere; `seen` is how things were just before."""
+    known = [seen]
+
+    def reason(site: Site) -> str | None:
+        state = known.pop() if known else site.zookeeper.state(instance)
+        return _kept_out(site, instance, broker, state)
+
+    return Gate(f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason)
 
 
 def stays_out(instance: Instance, broker: Broker) -> Gate:
@@ -45,7 +108,8 @@ def stays_out(instance: Instance, broker: Broker) -> Gate:
     out: list[float] = []
 
     def reason(site: Site) -> str | None:
-        needed, now = _kept_out(site, instance, broker), site.clock.monotonic()
+        needed = _kept_out(site, instance, broker, site.zookeeper.state(instance))
+        now = site.clock.monotonic()
         if needed:
             out.clear()
             return needed
@@ -70,7 +134,9 @@ def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
         left = site.hosts.kafka_processes(machine)
         if not left:
             return None
-        _kept_out(site, instance, broker)
+        # Whoever is not registered any more needs no look at every partition.
+        if broker.id in site.zookeeper.registrations(instance):
+            _kept_out(site, instance, broker, site.zookeeper.state(instance))
         return (
             f"process {left[0]} still runs on {machine.name}; it was not killed, since that would "
             "cost a log recovery"
@@ -79,9 +145,8 @@ def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
     return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)
 
 
-def _kept_out(site: Site, instance: Instance, broker: Broker) -> str | None:
+def _kept_out(site: Site, instance: Instance, broker: Broker, state: ClusterState) -> str | None:
     """Why the broker was still needed; the controller was asked to take it out then."""
-    state = site.zookeeper.state(instance)
     needed = still_needed(broker.id, state) if broker.id in state.registrations else None
     if needed:
         site.kafka.shut_down(instance, state, broker.id)

@@ -7,6 +7,7 @@ from flows.domain.cluster import PROBE_TOPIC, RoundTrip
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance
 from flows.domain.product_topics import kafka_topics, probe_topic
+from flows.steps.probe_certificate import have_probe_leaf
 from flows.steps.step import step
 
 MESSAGES_PER_PARTITION = 3
@@ -16,6 +17,7 @@ MESSAGES_PER_PARTITION = 3
 def prove(site: Site, instance: Instance) -> RoundTrip:
     """Every broker led a partition that took acks=all messages and gave them back."""
     _have_probe_topic(site, instance)
+    have_probe_leaf(site, instance)
     trip = site.kafka.round_trip(instance, PROBE_TOPIC, MESSAGES_PER_PARTITION)
     if trip.received != trip.sent:
         raise EffectFailed(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from flows.adapters.site import Site
 from flows.domain import gates
 from flows.domain.cluster import ClusterState
+from flows.domain.firewall import open_to_product
 from flows.domain.instance import Broker, Instance
-from flows.domain.rolling import AtRisk
+from flows.domain.rolling import AtRisk, restarts_machine
 from flows.steps.hosts import on_each
 from flows.steps.one_broker import ClosedDoor
 from flows.steps.waiting import Gate
@@ -26,7 +27,7 @@ def safe_to_stop(instance: Instance, broker: Broker, at_risk: AtRisk) -> Gate:
     def reason(site: Site) -> str | None:
         state = site.zookeeper.state(instance)
         return (
-            gates.quorum_lost(site.zookeeper.serving(instance))
+            _quorum(site, instance, broker)
             or gates.unregistered(others, state.registrations)
             or gates.reassignment_running(state)
             or gates.others_out_of_sync(broker.id, state)
@@ -54,6 +55,32 @@ def broker_back(instance: Instance, broker: Broker, before: int | None, door: Cl
         f"broker {broker.id} is back in every in-sync set", BACK_SECONDS, reason,
         _replication(instance),
     )  # fmt: skip
+
+
+def listeners_answer(instance: Instance, broker: Broker) -> Gate:
+    """Every listener of the broker answers, at which clients or the product get in.
+
+    INTERNAL is the brokers' own: a broker that were deaf there would be in no in-sync set.
+    """
+
+    def reason(site: Site) -> str | None:
+        for listener in open_to_product(instance, broker):
+            site.kafka.check_answers(broker, listener)
+        return None
+
+    return Gate(f"broker {broker.id} answers on every listener", CALM_SECONDS, reason)
+
+
+def registered_anew(
+    instance: Instance, broker: Broker, before: int | None, door: ClosedDoor
+) -> Gate:
+    """The broker has a new registration; the door of its clients is kept closed meanwhile."""
+
+    def reason(site: Site) -> str | None:
+        door.renew()
+        return gates.not_registered(broker.id, before, site.zookeeper.registrations(instance))
+
+    return Gate(f"broker {broker.id} has registered itself anew", BACK_SECONDS, reason)
 
 
 def leaders_back(instance: Instance, broker: Broker) -> Gate:
@@ -87,6 +114,14 @@ def all_in_sync(instance: Instance) -> Gate:
     return Gate(
         "every broker is in every in-sync set", BACK_SECONDS, reason, _replication(instance)
     )
+
+
+def _quorum(site: Site, instance: Instance, broker: Broker) -> str | None:
+    """Whether ZooKeeper has its majority, also without the broker's machine if that restarts."""
+    serving = site.zookeeper.serving(instance)
+    if broker.id in serving and restarts_machine(instance, broker):
+        return gates.quorum_at_risk(serving)
+    return gates.quorum_lost(serving)
 
 
 def _ignorant(

@@ -12,6 +12,7 @@ from flows.domain.instance import Instance
 from flows.domain.reassignment import (
     Move,
     Throttle,
+    copying,
     left_over,
     partition_sizes,
     progress,
@@ -56,13 +57,13 @@ def begin_moves(site: Site, instance: Instance, moves: Moves) -> None:
 
 @step("let replication go")
 def let_go(site: Site, instance: Instance) -> None:
-    """No throttle is left, whoever left it: unless something still moves, for which it is meant."""
+    """No throttle is left, whoever left it: unless something is still copied, for which it is."""
     release_throttles(site, instance, site.zookeeper.state(instance))
 
 
 def release_throttles(doors: Site | Doors, instance: Instance, state: ClusterState) -> bool:
     """Throttles that are not needed any more are gone; True when there were any."""
-    found = {} if state.reassigning else left_over(state)
+    found = {} if state.reassigning or copying(state) else left_over(state)
     if found:
         doors.kafka.configure(
             instance, {entity: dict.fromkeys(keys) for entity, keys in found.items()}

@@ -94,8 +94,10 @@ def is_idle(doors: Doors, row: InstanceRow) -> bool:
 def remember_sight(doors: Doors, row: InstanceRow, sight: Sight) -> None:
     """What was seen is kept for `show`; what was done after earlier looks stays noted."""
     seen = _observed(doors.secrets, sight, doors.clock.now())
-    limited = Observed.read(row.observed).limited
-    doors.records.set_observed(row.id, replace(seen, limited=limited).stored())
+    present = doors.records.find(row.id) or row
+    before = Observed.read(present.observed)
+    kept = replace(seen, limited=before.limited, seen=before.seen, seen_at=before.seen_at)
+    doors.records.set_observed(row.id, kept.stored())
 
 
 def remember_status(doors: Doors, row: InstanceRow, found: Collection[str]) -> Status:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from flows.adapters.site import Play, Site
+from flows.domain.client_certificates import CertificatePlan
 from flows.domain.cluster import Login
 from flows.domain.errors import EffectFailed
 from flows.domain.host_files import user_files
 from flows.domain.instance import Broker, Instance
+from flows.domain.mutual_tls import MutualTlsPlan
 from flows.domain.permissions import closed_topic, topics_of_nobody_else, user_path
 from flows.domain.users import UserPlan, settled
 from flows.domain.wish import User
@@ -28,8 +30,8 @@ from flows.steps.waiting import Gate
 LOGIN_SECONDS = 60.0
 
 
-def with_wish(plan: UserPlan) -> Instance:
-    """The instance as it was seen, with the users that the plan wishes."""
+def with_wish(plan: UserPlan | CertificatePlan | MutualTlsPlan) -> Instance:
+    """The instance as it was seen, with what the plan wishes."""
     return replace(plan.instance, wish=plan.wish)
 
 
@@ -121,7 +123,12 @@ def _deliver(site: Site, instance: Instance, sessions: Iterable[User]) -> None:
 def _first_other(
     site: Site, instance: Instance, logins: Iterable[Login], *, wished: bool
 ) -> str | None:
-    """A broker that answers a login otherwise than wished, in one sentence."""
+    """A broker that answers a login otherwise than wished, in one sentence.
+
+    Where clients show certificates nobody logs in, so there is nothing to hear.
+    """
+    if instance.wish.mutual_tls:
+        return None
     tries = [(broker, login) for broker in instance.brokers for login in logins]
 
     def other(one: tuple[Broker, Login]) -> bool:

@@ -10,6 +10,8 @@ from flows.domain.errors import EffectFailed, GateTimeout
 from flows.steps.step import step
 
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 2.0
+"""How often is looked how far things are: that costs more than asking whether they are there."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,19 @@ def wait_for(site: Site, gate: Gate) -> None:
 
 def wait(site: Site, gate: Gate) -> None:
     """The same within a step, without a title of its own."""
-    deadline, place = site.clock.monotonic() + gate.limit_seconds, _place(site, gate)
-    while (reason := _reason(site, gate)) is not None:
-        if (now := _place(site, gate)) != place:
-            deadline, place = site.clock.monotonic() + gate.limit_seconds, now
-        if site.clock.monotonic() >= deadline:
+    if (reason := _reason(site, gate)) is None:
+        return
+    place, looked = _place(site, gate), site.clock.monotonic()
+    deadline = looked + gate.limit_seconds
+    while reason is not None:
+        if (now := site.clock.monotonic()) - looked >= min(LOOK_SECONDS, gate.limit_seconds):
+            before, place, looked = place, _place(site, gate), now
+            deadline = deadline if place == before else now + gate.limit_seconds
+        if now >= deadline:
             limit = f"{gate.limit_seconds:.0f} s"
             raise GateTimeout(f"waited {limit} until {gate.words}, in vain: {reason}")
         site.clock.pause(POLL_SECONDS)
+        reason = _reason(site, gate)
 
 
 def _reason(site: Site, gate: Gate) -> str | None:

@@ -6,6 +6,7 @@ from flows.domain.users import DeleteUser, UserPlan, plan_user_deletion
 from flows.procedures.changing import change_life
 from flows.procedures.operation import operation
 from flows.procedures.remembering import TraceNames
+from flows.steps.client_certificates import revoke
 from flows.steps.site import Site
 from flows.steps.users import (
     deliver_users,
@@ -35,9 +36,10 @@ TRACES = TraceNames(
     life=change_life(TRACES, subject=that_had_user),
 )
 def delete_user(site: Site, plan: UserPlan) -> None:
-    """Delete a user with password, permissions, quotas and open connections, without a restart.
+    """Delete a user with password, certificates, permissions, quotas and open connections.
 
-    Done once every broker refuses the login. A topic that only this user could use stays closed
+    Nothing restarts. Done once every broker refuses the login; client certificates that were issued
+    to the user are revoked. A topic that only this user could use stays closed
     until somebody else gets a permission. Safe to run again.
     """
     remember_wish(site, plan.wish)
@@ -47,5 +49,6 @@ def delete_user(site: Site, plan: UserPlan) -> None:
         deliver_users(site, instance, plan.sessions_meanwhile)
     wait_for(site, old_logins_refused(plan))
     end_sessions(site, instance)
+    revoke(site, instance, plan.revoked)
     take_permissions(site, instance, plan.user)
     tidy_passwords(site, plan)

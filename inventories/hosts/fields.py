@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62})")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _DEVICE = re.compile(r"/dev/[A-Za-z0-9/_.:-]+")
+CLIENTS = ("lan", "outside", "endpoint")
 HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ssh-rsa")
 
 
@@ -50,6 +51,13 @@ def network(value: object) -> str:
         return str(IPv4Network(str(value)))
     except ValueError:
         raise FieldRefused(f'"{value}": an IPv4 network such as 192.0.2.0/24 is accepted') from None
+
+
+def clients(value: object) -> str:
+    """Which clients a vantage is among."""
+    if value not in CLIENTS:
+        raise FieldRefused(f'"{value}": one of {", ".join(CLIENTS)} is accepted')
+    return str(value)
 
 
 def size(value: object) -> int:

@@ -34,6 +34,29 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Post:
+    """A machine that carries no broker: a vantage in a network of clients, or a gateway.
+
+    `network` is a vantage's: lan, outside or endpoint. A gateway's user becomes root by sudo
+    without a password; a vantage's need not.
+    """
+
+    name: str
+    address: str
+    host_key: str
+    user: str
+    key_file: Path
+    port: int = 22
+    network: str = ""
+
+    @property
+    def words(self) -> str:
+        """The machine for sentences."""
+        kind = "vantage" if self.network else "gateway"
+        return f'{kind} "{self.name}" ({self.address})'
+
+
+@dataclass(frozen=True)
 class HostList:
     """All machines of one file, in its order.
 
@@ -45,6 +68,10 @@ class HostList:
     network: str
     hosts: tuple[Host, ...]
     control_address: str = ""
+    vantages: tuple[Post, ...] = ()
+    """Where clients are, at most one host in each network."""
+    gateways: tuple[Post, ...] = ()
+    """Linux gateways on which rules of DNAT may be made."""
 
     def by_address(self, address: str) -> Host | None:
         """The machine that has the address."""

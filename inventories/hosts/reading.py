@@ -15,6 +15,7 @@ import yaml
 from inventories.hosts.fields import (
     FieldRefused,
     address,
+    clients,
     device,
     host_key,
     name,
@@ -23,11 +24,12 @@ from inventories.hosts.fields import (
     size,
     user,
 )
-from inventories.hosts.model import Host, HostList
+from inventories.hosts.model import Host, HostList, Post
 
 _SECRET_WORDS = ("pass", "secret", "token", "credential")
 _LOGIN = ("user", "key_file", "port")
-_FIELDS: Mapping[str, Callable[[object], Any]] = {
+Fields = Mapping[str, Callable[[object], Any]]
+_FIELDS: Fields = {
     "name": name,
     "address": address,
     "host_key": host_key,
@@ -40,13 +42,17 @@ _FIELDS: Mapping[str, Callable[[object], Any]] = {
     "key_file": str,
     "port": port,
 }
+_GATEWAY_FIELDS = {
+    field: _FIELDS[field] for field in ("name", "address", "host_key", "user", "key_file", "port")
+}
+_VANTAGE_FIELDS = {**_GATEWAY_FIELDS, "network": clients}
 _OPTIONAL = ("zone", "port")
 _WHY = {
     "host_key": "it pins the machine; the machine itself shows it by "
     "`cat /etc/ssh/ssh_host_ed25519_key.pub`",
     "data_device": "a block device for Kafka's data alone; without one a machine cannot be taken",
 }
-_TOP = ("network", "control_address", "ssh", "hosts")
+_TOP = ("network", "control_address", "ssh", "hosts", "vantages", "gateways")
 
 
 class HostsRefused(ValueError):
@@ -64,6 +70,8 @@ def load_hosts(path: Path) -> HostList:
     found = read_hosts(text, source=str(path), beside=path.parent)
     for host in found.hosts:
         _check_key_file(host, str(path))
+    for post in (*found.vantages, *found.gateways):
+        _check_key_file(post, str(path))
     return found
 
 
@@ -130,16 +138,47 @@ def _hosts_of(found: Mapping[str, Any], source: str, beside: Path) -> HostList:
     listed = found["hosts"]
     if not isinstance(listed, list) or not listed:
         raise _Unclear("hosts: a list of at least one machine is accepted")
-    hosts = tuple(_host(each, place, shared, beside) for place, each in enumerate(listed, 1))
+    hosts = tuple(
+        Host(**_entry(each, f"host {place}", (shared, _FIELDS), beside))
+        for place, each in enumerate(listed, 1)
+    )
     for field in ("name", "address"):
         _check_once(hosts, field)
+    vantages = _posts(found, "vantages", (shared, _VANTAGE_FIELDS), beside)
+    _check_one_each(vantages)
     control = found.get("control_address", "")
     return HostList(
         source=source,
         network=_checked("", "network", network, found["network"]),
         hosts=hosts,
         control_address=_checked("", "control_address", address, control) if control else "",
+        vantages=vantages,
+        gateways=_posts(found, "gateways", (shared, _GATEWAY_FIELDS), beside),
     )
+
+
+def _posts(
+    found: Mapping[str, Any], key: str, rules: tuple[Mapping[str, Any], Fields], beside: Path
+) -> tuple[Post, ...]:
+    """Machines beside the brokers'; none when the list names none."""
+    listed = found.get(key, [])
+    if not isinstance(listed, list):
+        raise _Unclear(f"{key}: a list of machines is accepted")
+    kind = key.removesuffix("s")
+    return tuple(
+        Post(**_entry(each, f"{kind} {place}", rules, beside))
+        for place, each in enumerate(listed, 1)
+    )
+
+
+def _check_one_each(vantages: tuple[Post, ...]) -> None:
+    for place, post in enumerate(vantages):
+        other = next((each for each in vantages[:place] if each.network == post.network), None)
+        if other is not None:
+            raise _Unclear(
+                f'vantage "{post.name}": network {post.network} has the vantage "{other.name}" '
+                "already; one in each is accepted"
+            )
 
 
 def _login_of(given: object) -> Mapping[str, Any]:
@@ -149,23 +188,28 @@ def _login_of(given: object) -> Mapping[str, Any]:
     return given
 
 
-def _host(given: object, place: int, shared: Mapping[str, Any], beside: Path) -> Host:
+def _entry(
+    given: object, what: str, rules: tuple[Mapping[str, Any], Fields], beside: Path
+) -> dict[str, Any]:
+    """The checked values of one machine; `rules` are what all share and the rule of each field."""
+    shared, fields = rules
     if not isinstance(given, Mapping):
-        raise _Unclear(f"host {place}: a mapping with {', '.join(_FIELDS)} is accepted")
-    where = f'host "{given["name"]}": ' if isinstance(given.get("name"), str) else f"host {place}: "
-    _check_known(given, tuple(_FIELDS), where)
+        raise _Unclear(f"{what}: a mapping with {', '.join(fields)} is accepted")
+    kind = what.partition(" ")[0]
+    where = f'{kind} "{given["name"]}": ' if isinstance(given.get("name"), str) else f"{what}: "
+    _check_known(given, tuple(fields), where)
     whole = {**shared, **given}
-    for field in _FIELDS:
+    for field in fields:
         if field not in whole and field not in _OPTIONAL:
             why = f"; {_WHY[field]}" if field in _WHY else ""
             raise _Unclear(f"{where}{field}: it is missing{why}")
     values = {
         field: _checked(where, field, check, whole[field])
-        for field, check in _FIELDS.items()
+        for field, check in fields.items()
         if field in whole
     }
     key_file = (beside / Path(values.pop("key_file")).expanduser()).absolute()
-    return Host(**values, key_file=key_file)
+    return {**values, "key_file": key_file}
 
 
 def _checked(where: str, field: str, check: Callable[[object], Any], value: object) -> Any:
@@ -194,8 +238,9 @@ def _check_once(hosts: tuple[Host, ...], field: str) -> None:
             )
 
 
-def _check_key_file(host: Host, source: str) -> None:
-    where = f'{source}: host "{host.name}": key_file {host.key_file}'
+def _check_key_file(host: Host | Post, source: str) -> None:
+    kind = host.words.partition(" ")[0]
+    where = f'{source}: {kind} "{host.name}": key_file {host.key_file}'
     try:
         mode = host.key_file.stat().st_mode
         text = host.key_file.read_text(encoding="ascii")

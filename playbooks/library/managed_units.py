@@ -41,6 +41,11 @@ options:
     description: Unit -> the file it loads; reloaded when the file is not the one loaded last.
     type: dict
     default: {}
+  anew:
+    description: Units of O(loaded) that load their file in any case.
+    type: list
+    elements: str
+    default: []
   started:
     description: Units that run.
     type: list
@@ -84,6 +89,7 @@ ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "enabled": UNITS,
     "loaded": {"type": "dict", "default": {}},
+    "anew": UNITS,
     "started": UNITS,
     "stopped": UNITS,
     "generation": {"type": "int"},
@@ -123,6 +129,7 @@ def _wished(options: dict[str, Any], check: bool) -> Wished:
         state=options["state_directory"],
         enabled=tuple(options["enabled"]),
         loaded=options["loaded"],
+        anew=tuple(options["anew"]),
         started=tuple(options["started"]),
         stopped=tuple(options["stopped"]),
         generation=options["generation"],

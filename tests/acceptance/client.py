@@ -115,6 +115,33 @@ def go_on(settings: Settings, seconds: float) -> str:
     return "ok"
 
 
+def produce(settings: Settings, topic: str) -> str:
+    """`ok`, or the name of the error with which one message was refused."""
+    told: list[str] = []
+
+    def report(error: KafkaError | None, _: Any) -> None:
+        told.append("ok" if error is None else error.name())
+
+    producer = Producer({**settings, "acks": "all", "message.timeout.ms": 15000})
+    producer.produce(topic, "one message", on_delivery=report)
+    producer.flush(LIMIT)
+    return told[0] if told else "nothing was told"
+
+
+def stay(settings: Settings, topic: str, seconds: float) -> str:
+    """What became of one connection that reads five times a second: `ok`, or `closed` and by whom.
+
+    No other one is tried: the first one that ends is the end.
+    """
+    told: list[KafkaError] = []
+    consumer = Consumer({**settings, "group.id": "stays", "error_cb": told.append, "log_level": 0})
+    consumer.assign([TopicPartition(topic, 0)])
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not told:
+        consumer.poll(0.2)
+    return f"closed: {told[0]}" if told else "ok"
+
+
 def _first_word(settings: Settings) -> str:
     told: list[KafkaError] = []
     connection: dict[str, Any] = {**settings, "error_cb": told.append}
@@ -223,6 +250,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "log_in_everywhere": log_in_everywhere,
     "go_on": go_on,
     "knock": knock,
+    "stay": stay,
+    "produce": produce,
     "create_topic": create_topic,
     "try_everything": try_everything,
 }

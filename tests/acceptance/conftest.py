@@ -16,8 +16,13 @@ STORY = (
     "test_clients",
     "test_permissions",
     "test_users",
+    "test_certificates",
+    "test_mutual_tls",
+    "test_uploads",
     "test_firewall",
     "test_connection_limits",
+    "test_dnat",
+    "test_access",
     "test_doors",
     "test_limits_and_lists",
     "test_open_instance",
@@ -45,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.lab)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A running control plane with a lab; nothing of them is left afterwards."""
     missing = [finding.sentence for finding in doctor.check() if finding.fatal]
@@ -53,13 +58,14 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     made = new_plane(tmp_path_factory.mktemp("fleet") / "home")
     try:
         made.succeeds("up")
+        made.pause_schedules()
         yield made
     finally:
         made.fleet("down", "--now")
         made.lab.destroy()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watch() -> Iterator[Watch]:
     """Looks at the command lines and environments of all processes while instances are made."""
     watch = Watch()
@@ -68,16 +74,16 @@ def watch() -> Iterator[Watch]:
     watch.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(plane: Plane, watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The secured instance; its creation was killed in the middle once."""
     return create_while_killed(plane, tmp_path_factory.mktemp("demo"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain(plane: Plane, watch: Watch) -> str:
     """An instance without SASL_SSL, by its name."""
-    plane.succeeds("run", "create-instance", "name=plain", "availability_zones=3")
+    plane.ask("create-instance", "name=plain", "availability_zones=3")
     return "plain"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-READ_SECONDS = 60.0
+READ_SECONDS = 180.0
 # The client's defaults, but for what every rolling restart asks of librdkafka: it would otherwise
 # sleep up to 10 s before it connects again.
 PATIENT: Mapping[str, Any] = {

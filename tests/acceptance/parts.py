@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.domain.instance import Instance
+from flows.domain.listeners import ListenerName
 from tests.acceptance.plane import Plane, wait_until
 
 PASSWORD = "Sturdy-Words-42"
@@ -32,9 +34,9 @@ class Secured:
     directory: Path
     name: str
 
-    @cached_property
+    @property
     def instance(self) -> Instance:
-        """As the control plane knows it."""
+        """As the control plane knows it just now."""
         return self.plane.instance(self.name)
 
     @cached_property
@@ -46,10 +48,15 @@ class Secured:
             properties.write_text(properties.read_text().replace("CHANGE-ME", PASSWORD))
         return target
 
+    def forget_bundle(self) -> None:
+        """The next one who needs the bundle fetches it anew: other authorities are trusted now."""
+        self.__dict__.pop("bundle", None)
+        shutil.rmtree(self.directory / "bundle", ignore_errors=True)
+
     def settings(self, user: str = "alice", password: str = PASSWORD) -> dict[str, str]:
         """A librdkafka client's connection."""
         return {
-            "bootstrap.servers": str(self.plane.json("show", self.name)["bootstrap"]["private"]),
+            "bootstrap.servers": str(self.instance.addresses(ListenerName.PRIVATE)),
             "security.protocol": "SASL_SSL",
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": user,
@@ -81,10 +88,10 @@ def create_while_killed(plane: Plane, directory: Path) -> Demo:
         "tags=team=search",
     )
     first = plane.start(*wish)
-    engine = wait_until(lambda: _engine_in_a_play(plane), "a playbook runs", 90)
+    engine = wait_until(lambda: _engine_in_a_play(plane), "a playbook runs", 300)
     before = tuple(machine.name for machine in plane.instance_machines("demo"))
     os.kill(engine, signal.SIGKILL)
-    first.communicate(timeout=60)
+    first.communicate(timeout=180)
     assert first.returncode == 1
     interrupted = plane.json("history", "demo")
     plane.succeeds(*wish)
@@ -156,8 +163,15 @@ def unpack_jars(secured: Secured, target: Path) -> Path:
     return target / "libs"
 
 
-def java(secured: Secured, namespace: str, libs: Path, *command: str, text: str = "") -> str:
-    """What one of Kafka's tools, run in the directory of the bundle, wrote on standard output."""
+def java(
+    secured: Secured,
+    namespace: str,
+    libs: Path,
+    *command: str,
+    text: str = "",
+    bundle: Path | None = None,
+) -> str:
+    """What one of Kafka's tools, run in the directory of a bundle, wrote on standard output."""
     done = in_namespace(
         namespace,
         "java",
@@ -168,8 +182,8 @@ def java(secured: Secured, namespace: str, libs: Path, *command: str, text: str 
         f"{libs}/*",
         *command,
         input=text,
-        cwd=secured.bundle,
-        limit=150,
+        cwd=bundle or secured.bundle,
+        limit=400,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -181,13 +195,13 @@ def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.Co
         ["nsenter", f"--net=/run/netns/{namespace}", *command],
         capture_output=True,
         text=True,
-        timeout=options.pop("limit", 60),
+        timeout=options.pop("limit", 180),
         check=False,
         **options,
     )
 
 
-def client(namespace: str, limit: float = 60, **wish: Any) -> Any:
+def client(namespace: str, limit: float = 180, **wish: Any) -> Any:
     """What the client program in that namespace answers to the wish within `limit` seconds."""
     done = in_namespace(namespace, sys.executable, str(CLIENT), input=json.dumps(wish), limit=limit)
     assert done.returncode == 0, done.stderr

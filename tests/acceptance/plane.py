@@ -8,15 +8,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner
 
 from flows.adapters.site import Doors
+from flows.adapters.stage import PlainStage
+from flows.domain.errors import Refused
 from flows.domain.instance import Instance, Machine
+from flows.domain.operations import Caller, Door
+from flows.doors.catalogue import operation_named
+from flows.doors.cli.app import app
+from flows.doors.cli.running import parameters
+from flows.doors.controlplane.home import login
+from flows.doors.prefect_api import open_api
 from flows.doors.wiring import open_doors, open_lab
+from flows.procedures.conduct import conduct
+from flows.procedures.service import ServiceOperation, serve
 from flows.settings import CHECKOUT, Settings, load_settings
 from flows.steps.observation import remembered
 from inventories.lab import Lab
@@ -57,7 +72,7 @@ class Plane:
             text=True,
         )
 
-    def fleet(self, *arguments: str, limit: float = 240) -> subprocess.CompletedProcess[str]:
+    def fleet(self, *arguments: str, limit: float = 900) -> subprocess.CompletedProcess[str]:
         """The command, ended."""
         process = self.start(*arguments)
         try:
@@ -73,8 +88,54 @@ class Plane:
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
-        """What the command printed with `--json`."""
-        return json.loads(self.succeeds(*arguments, "--json"))
+        """What the command prints with `--json`, without another process."""
+        done = CliRunner().invoke(app, [*arguments, "--json"], env=self.environment)
+        assert done.exit_code == 0, f"{arguments}: {done.exception!r}\n{done.output}"
+        return json.loads(done.stdout)
+
+    def ask(self, operation: str, *wish: str) -> str:
+        """What the operation says at its end, through the door of Python.
+
+        It does all that the command's run does, but Python need not be started twice for it.
+        """
+        found, raw = operation_named(operation), parameters(wish)
+        run = self.doors.processes.here(str(uuid4()), "none")
+        caller = Caller("a test", Door.PYTHON, run)
+        carry_out: Any = serve if isinstance(found, ServiceOperation) else conduct
+        with self._blocks_at_hand():
+            return str(carry_out(found, self.doors, raw, caller, PlainStage()).sentence)
+
+    def refused(self, operation: str, *wish: str) -> str:
+        """The sentence with which the wish is refused."""
+        with pytest.raises(Refused) as caught:
+            self.ask(operation, *wish)
+        return str(caught.value)
+
+    def pause_schedules(self) -> None:
+        """Nothing runs by itself any more: a test does what a schedule would, when it needs it.
+
+        A sweep each minute starts Python and asks every broker: a tenth of two slow cores.
+        """
+        with open_api(self.settings) as api:
+            for deployment in api.post("/deployments/filter", {}):
+                if deployment["schedules"]:
+                    api.post(f"/deployments/{deployment['id']}/pause_deployment", {})
+
+    @contextmanager
+    def _blocks_at_hand(self) -> Iterator[None]:
+        """Secrets that a command left with Prefect are found, as an engine finds them."""
+        from prefect.settings import (  # noqa: PLC0415 (it takes seconds)
+            PREFECT_API_AUTH_STRING,
+            PREFECT_API_URL,
+            temporary_settings,
+        )
+
+        here = {
+            PREFECT_API_URL: self.settings.prefect_api,
+            PREFECT_API_AUTH_STRING: login(self.settings),
+        }
+        with temporary_settings(here):
+            yield
 
     def instance(self, name: str) -> Instance:
         """The instance as the control plane knows it."""
@@ -104,7 +165,7 @@ def new_plane(home: Path, lab: str = "acceptance") -> Plane:
     )
 
 
-def wait_until(condition: Callable[[], Any], words: str, limit: float = 60) -> Any:
+def wait_until(condition: Callable[[], Any], words: str, limit: float = 120) -> Any:
     """The first true answer of the condition; the test fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:

@@ -93,3 +93,12 @@ def test_the_python_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) ->
             cwd=demo.bundle,
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_java_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) -> None:
+    libs = unpack_jars(demo, scratch)
+    assert client(lan, verb="create_topic", settings=demo.settings(), topic="from-sample") == "ok"
+    for verb, word in (("produce", "delivered: "), ("consume", "received: ")):
+        said = java(demo, lan, libs, "java/Client.java", verb, "from-sample")
+        assert len([line for line in said.splitlines() if line.startswith(word)]) == 10

@@ -36,7 +36,7 @@ def crowded_out(plane: Plane, secured: Secured) -> bool:
         answer = client(lan, verb="log_in", settings=settings)
         # Whoever is not limited there: the product through CONTROL, and all brokers among them.
         assert plane.doors.kafka.cluster(secured.instance).brokers == (1, 2, 3)
-    wait_until(lambda: client(lan, verb="log_in", settings=settings) == "ok", "it is served", 30)
+    wait_until(lambda: client(lan, verb="log_in", settings=settings) == "ok", "it is served")
     return bool(answer != "ok")
 
 

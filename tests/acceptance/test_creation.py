@@ -68,7 +68,7 @@ def test_ansible_reaches_the_machines_by_the_inventory(plane: Plane, demo: Demo)
         env={**os.environ, **plane.environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

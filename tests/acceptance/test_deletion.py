@@ -22,7 +22,7 @@ def test_nothing_is_left_of_a_deleted_instance(plane: Plane, demo: Demo) -> None
     left = plane.settings.lab_root / plane.settings.lab / "machines"
     assert not [path for path in left.iterdir() if path.name in machines]
     assert plane.doors.secrets.get(instance.id, "first-user-password") is None
-    again = plane.succeeds("run", "delete-instance", "instance=demo", "confirm=demo")
+    again = plane.ask("delete-instance", "instance=demo", "confirm=demo")
     assert "nothing to do" in again
     statuses = [row["status"] for row in plane.json("history", "demo")]
     assert statuses[0] == "successful"

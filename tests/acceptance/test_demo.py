@@ -12,6 +12,9 @@ from flows.doors.controlplane.programs import names, pid_file
 from tests.acceptance.parts import in_namespace
 from tests.acceptance.plane import Plane, new_plane
 
+pytestmark = pytest.mark.slow
+"""Minutes that the 35 of `./fleet test` do not have."""
+
 STARTED = "started (kafka.server.KafkaServer)"
 PROVED = "9 messages by acks=all through every broker, and back"
 

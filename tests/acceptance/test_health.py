@@ -17,7 +17,7 @@ def test_a_crashed_machine_makes_the_instance_faulty_until_it_is_back(
     assert f"broker 3: its machine {lost} does not answer" in shown["reason"]
 
     plane.lab.start(lost)
-    wait_until(lambda: _status(plane) == "Running", "the instance runs again", limit=120)
+    wait_until(lambda: _status(plane) == "Running", "the instance runs again", limit=600)
     assert plane.json("show", "demo")["reason"] == ""
     traces = [trace.result for trace in plane.doors.records.traces("demo")]
     assert any(result.startswith("Running -> Faulty: ") for result in traces)

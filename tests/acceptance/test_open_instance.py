@@ -26,6 +26,6 @@ def test_its_brokers_are_spread_over_the_zones(plane: Plane, plain: str) -> None
 
 def test_it_goes_within_seconds(plane: Plane, plain: str) -> None:
     machines = [machine.name for machine in plane.instance_machines(plain)]
-    plane.succeeds("run", "delete-instance", f"instance={plain}", f"confirm={plain}")
+    plane.ask("delete-instance", f"instance={plain}", f"confirm={plain}")
     assert not [name for name in machines if plane.lab.show(name)]
     assert plain not in {line["name"] for line in plane.json("ls")}

@@ -14,6 +14,9 @@ from inventories.lab import Lab
 from tests.acceptance.foreign import NOMINAL_MB, Foreign, make_foreign
 from tests.acceptance.plane import Plane, new_plane, wait_until
 
+pytestmark = pytest.mark.slow
+"""Minutes that the 35 of `./fleet test` do not have."""
+
 SMALL_MB = 2048
 BLANK = (
     "sudo find / -xdev -not -path '/proc/*' -not -path '/run/*' -not -path '/tmp/*' "
@@ -96,7 +99,7 @@ def test_hosts_that_are_not_fit_are_refused_one_by_one(own: Plane, foreign: Fore
             f'host "{third.name}" ({third.address}): it carries the marker of instance other123',
             f'host "{small.name}" ({small.address}): it has 512 MB of memory, 4096 MB are needed',
         }
-        wait_until(lambda: found == set(_reasons(own)), "every host is refused", 20)
+        wait_until(lambda: found == set(_reasons(own)), "every host is refused", 60)
         wish = ("name=demo", "provider=hosts")
         refused = own.fleet("run", "create-instance", *wish, "availability_zones=3")
         assert refused.returncode == 2

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from flows.domain.cluster import ClusterState, NewTopic
+from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Machine
 from tests.acceptance.parts import Demo
 from tests.acceptance.plane import Plane, wait_until
-from tests.acceptance.test_rolling import changed, load, started
+from tests.acceptance.under_load import (
+    assert_nothing_lost,
+    changed,
+    engine,
+    load,
+    spread_topic,
+    started,
+)
 
 GB = 1 << 30
 ROLL = ("at_risk=accept", "stall_budget=60")
@@ -21,46 +29,64 @@ ROLL = ("at_risk=accept", "stall_budget=60")
 
 @pytest.fixture
 def topic(plane: Plane, demo: Demo, request: pytest.FixtureRequest) -> str:
-    """24 partitions, three replicas, two of them in sync; the load reads all that is in it."""
-    name = str(request.node.name)
-    turns = [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
-    assignment = {number: turns[number % 3] for number in range(24)}
-    safe = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
-    plane.doors.kafka.create_topic(demo.instance, NewTopic(name, assignment, safe))
-    return name
+    """Each test has one of its own: the load reads all that is in it."""
+    return spread_topic(plane, demo, str(request.node.name))
 
 
 def test_storage_grows_live(plane: Plane, demo: Demo, topic: str) -> None:
     before = started(plane, demo)
     with load(plane, demo, topic) as told:
-        plane.succeeds("run", "grow-storage", "instance=demo", "storage_per_broker=200")
+        plane.ask("grow-storage", "instance=demo", "storage_per_broker=200")
     assert_nothing_lost(told.answer)
     assert started(plane, demo) == before
     disks = plane.json("disk", "demo")["brokers"]
     assert all(disk["total_bytes"] > 195 * GB for disk in disks)
-    refused = plane.fleet("run", "grow-storage", "instance=demo", "storage_per_broker=100")
-    assert "each broker has 200 GB, and storage never shrinks" in refused.stderr
+    refused = plane.refused("grow-storage", "instance=demo", "storage_per_broker=100")
+    assert "each broker has 200 GB, and storage never shrinks" in refused
 
 
+@pytest.mark.slow
 def test_the_flavor_goes_up_and_down(plane: Plane, demo: Demo, topic: str) -> None:
     before, memory = started(plane, demo), memory_mb(plane)
     with load(plane, demo, topic) as told:
-        plane.succeeds("run", "change-flavor", "instance=demo", "flavor=kafka.4u8g.cluster", *ROLL)
+        plane.ask("change-flavor", "instance=demo", "flavor=kafka.4u8g.cluster", *ROLL)
         large = started(plane, demo)
         assert all(now > 1.8 * memory[name] for name, now in memory_mb(plane).items())
-        plane.succeeds("run", "change-flavor", "instance=demo", "flavor=kafka.2u4g.cluster", *ROLL)
+        plane.ask("change-flavor", "instance=demo", "flavor=kafka.2u4g.cluster", *ROLL)
     assert_nothing_lost(told.answer)
     assert memory_mb(plane) == memory
     assert changed(before, large) == changed(large, started(plane, demo)) == {1, 2, 3}
     assert plane.json("show", "demo")["parameters"]["flavor"] == "kafka.2u4g.cluster"
 
 
+@pytest.mark.slow
+def test_a_flavor_that_was_cut_off_goes_back_where_it_was_changed(
+    plane: Plane, demo: Demo, topic: str
+) -> None:
+    before, memory = started(plane, demo), memory_mb(plane)
+    with load(plane, demo, topic) as told:
+        first = plane.start(
+            "run", "change-flavor", "instance=demo", "flavor=kafka.4u8g.cluster", *ROLL
+        )
+        wait_until(lambda: changed(before, started(plane, demo)), "a broker started anew", 400)
+        os.kill(engine(plane, "demo"), signal.SIGKILL)
+        first.communicate(timeout=300)
+        at_the_kill, larger = started(plane, demo), memory_mb(plane)
+        plane.succeeds("run", "roll-back", "instance=demo", *ROLL)
+    after = started(plane, demo)
+    assert_nothing_lost(told.answer)
+    done = changed(before, at_the_kill)
+    assert (len(done), larger == memory) == (1, False)
+    assert changed(at_the_kill, after) == done, "who was not changed was restarted"
+    assert memory_mb(plane) == memory
+    shown = plane.json("show", "demo")
+    assert (shown["status"], shown["parameters"]["flavor"]) == ("Running", "kafka.2u4g.cluster")
+
+
 def test_a_broker_is_added_and_carries_its_part(plane: Plane, demo: Demo, topic: str) -> None:
     before = started(plane, demo)
     with load(plane, demo, topic) as told:
-        plane.succeeds(
-            "run", "add-brokers", "instance=demo", "brokers=4", "rebalance=true", "throttle=50"
-        )
+        plane.ask("add-brokers", "instance=demo", "brokers=4", "rebalance=true", "throttle=50")
     assert_nothing_lost(told.answer)
     state = cluster(plane)
     assert sorted(state.registrations) == [1, 2, 3, 4]
@@ -72,12 +98,12 @@ def test_a_broker_is_added_and_carries_its_part(plane: Plane, demo: Demo, topic:
 
 def test_a_machine_that_died_for_good_is_replaced(plane: Plane, demo: Demo, topic: str) -> None:
     dead = machine_of(plane, 3)
-    refused = plane.fleet("run", "replace-broker", "instance=demo", "broker=3")
-    assert f"its machine {dead.name} is alive" in refused.stderr
+    refused = plane.refused("replace-broker", "instance=demo", "broker=3")
+    assert f"its machine {dead.name} is alive" in refused
     with load(plane, demo, topic) as told:
         plane.lab.crash(dead.name)
-        wait_until(lambda: is_gone(plane, 3), "its session has expired", 60)
-        plane.succeeds("run", "replace-broker", "instance=demo", "broker=3", "throttle=50")
+        wait_until(lambda: is_gone(plane, 3), "its session has expired", 180)
+        plane.ask("replace-broker", "instance=demo", "broker=3", "throttle=50")
     assert_nothing_lost(told.answer)
     new = machine_of(plane, 3)
     assert (new.address, new.zone, new.generation) == (dead.address, dead.zone, 2)
@@ -86,13 +112,6 @@ def test_a_machine_that_died_for_good_is_replaced(plane: Plane, demo: Demo, topi
     state = cluster(plane)
     assert not [part.name for part in state.partitions if part.under_replicated]
     assert plane.doors.zookeeper.serving(plane.instance("demo")) == (1, 2, 3)
-
-
-def assert_nothing_lost(answer: Mapping[str, Any]) -> None:
-    """Every message was acknowledged, once, and is there."""
-    assert answer["failed"] == {}
-    assert (answer["lost"], answer["duplicated"]) == (0, 0)
-    assert answer["acknowledged"] == answer["sent"] > 100
 
 
 def cluster(plane: Plane) -> ClusterState:

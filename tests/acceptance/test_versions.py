@@ -1,4 +1,4 @@
-"""Kafka 1.1.0 and 2.3.0: created, used by clients old and new, closed to them, and deleted."""
+"""Kafka 1.1.0 and 2.3.0: created, used by clients old and new, closed to them, rolled, deleted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ from tests.acceptance.parts import PASSWORD, Secured, client, java, unpack_jars
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.test_connection_limits import FEW, crowded_out
 from tests.acceptance.test_permissions import REFUSED
+from tests.acceptance.under_load import (
+    assert_nothing_lost,
+    changed,
+    load,
+    spread_topic,
+    started,
+)
 
 pytestmark = pytest.mark.slow
 
 UNKNOWN = "_UNSUPPORTED_FEATURE"
 NO_SCRAM_REQUEST = {"change a user": UNKNOWN}
 NO_INCREMENTAL_REQUEST = {"alter a broker": UNKNOWN, "alter a topic": UNKNOWN}
+ROLL = ("at_risk=accept", "stall_budget=60")
+"""Clients have made topics with one replica."""
 WRONG_PASSWORD = "Authentication failed"
 
 
@@ -140,6 +149,33 @@ def test_after_a_reboot_leaders_and_limits_are_back(older: Older) -> None:
     sweep(older.plane.doors)
     wait_until(lambda: _leads_its_own(older, 1), "broker 1 leads what it should", 30)
     assert _enforces(older, broker) is older.limits
+
+
+@pytest.mark.parametrize(
+    ("operation", "wish"),
+    [
+        ("restart-instance", ()),
+        ("change-flavor", ("flavor=kafka.4u8g.cluster",)),
+        ("change-flavor", ("flavor=kafka.2u4g.cluster",)),
+    ],
+    ids=["restart", "flavor-up", "flavor-down"],
+)
+def test_a_roll_loses_nothing(
+    older: Older,
+    operation: str,
+    wish: tuple[str, ...],
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plane, before = older.plane, started(older.plane, older)
+    topic = spread_topic(plane, older, f"rolled-{request.node.callspec.id}")
+    with load(plane, older, topic) as told:
+        plane.succeeds("run", operation, f"instance={older.name}", *wish, *ROLL)
+    assert_nothing_lost(told.answer)
+    assert changed(before, started(plane, older)) == {1, 2, 3}
+    assert plane.json("show", older.name)["status"] == "Running"
+    with capsys.disabled():
+        print(f"\n{older.version} {operation}: worst acks=all gap {told.answer['worst_gap']} s")
 
 
 def test_nothing_is_left_of_it(older: Older) -> None:

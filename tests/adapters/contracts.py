@@ -41,6 +41,7 @@ def clock_contract(clock: Clock) -> None:
 def zookeeper_contract(zookeeper: ZooKeeper, instance: Instance) -> None:
     """The whole ensemble serves; whether brokers run does not matter."""
     assert zookeeper.serving(instance) == tuple(broker.id for broker in instance.ensemble)
+    assert zookeeper.leader(instance) in zookeeper.serving(instance)
     nodes = [ZNode("/contract", public=True), ZNode("/contract/node", '{"a":1}')]
     assert zookeeper.write(instance, nodes) == 2
     assert zookeeper.write(instance, nodes) == 0

@@ -6,12 +6,14 @@ All brokers of the instance run, and the probe's topic exists.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from flows.adapters.site import Kafka, Probes, ZooKeeper
 from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
+from flows.domain.firewall import open_to_product
 from flows.domain.gates import unknown_to_broker
 from flows.domain.instance import Instance
 
@@ -30,9 +32,22 @@ def state_contract(zookeeper: ZooKeeper, kafka: Kafka, instance: Instance) -> No
     assert found[1].leader == brokers[0]
     assert set(found[1].in_sync) == {brokers[0]}
     assert state.min_in_sync(found[0]) == 2
+    gone = replace(found[0], topic="gone")
+    assert zookeeper.partitions(instance, [found[1], gone]) == (found[1],)
     for broker in brokers:
         seen = kafka.cluster_as_seen_by(instance, broker)
         assert unknown_to_broker(broker, seen, state) is None
+
+
+def listeners_contract(kafka: Kafka, instance: Instance) -> None:
+    """What a broker listens at answers, with TLS and without; where nobody listens, nobody does."""
+    for broker in instance.brokers:
+        for listener in open_to_product(instance, broker):
+            kafka.check_answers(broker, listener)
+    broker = instance.brokers[0]
+    closed = replace(instance.listeners(broker)[0], port=9)
+    with pytest.raises(EffectFailed, match=f"{broker.address}:9 does not answer"):
+        kafka.check_answers(broker, closed)
 
 
 def warming_contract(kafka: Kafka, instance: Instance) -> None:
@@ -60,7 +75,14 @@ def shutdown_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance) ->
     """The controller takes a broker out, and refuses a registration that is not there any more."""
     broker = instance.brokers[-1].id
     state = zookeeper.state(instance)
+    kafka.check_controller(instance, state)
+    assert zookeeper.state(instance).partitions == state.partitions, "asking takes nobody out"
+    with pytest.raises(EffectFailed, match="there is no controller"):
+        kafka.check_controller(instance, replace(state, controller=None))
     assert isinstance(kafka.shut_down(instance, state, broker), tuple)
+    with kafka.near_controller(instance, state):
+        found = [kafka.shut_down(instance, state, broker) for _ in range(2)]
+    assert all(isinstance(each, tuple) for each in found)
     gone = type(state)(registrations={}, controller=state.controller)
     with pytest.raises(EffectFailed, match=f"broker {broker}"):
         kafka.shut_down(instance, gone, broker)

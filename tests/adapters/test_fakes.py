@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.domain.dnat import Rule, Translation
 from flows.domain.instance import Instance
 from flows.instances.create_instance import create_instance
 from flows.steps.observation import remembered
@@ -13,6 +14,11 @@ from tests.adapters.contracts import (
     reassignment_contract,
     registrations_contract,
     zookeeper_contract,
+)
+from tests.adapters.contracts_access import (
+    eips_contract,
+    gateways_contract,
+    security_groups_contract,
 )
 from tests.adapters.contracts_records import records_contract, secrets_contract
 from tests.adapters.contracts_users import replicas_contract, revoking_contract, users_contract
@@ -63,6 +69,15 @@ def test_fakes_keep_the_contracts_of_users() -> None:
     users_contract(world.kafka, world.zookeeper, instance)
     revoking_contract(world.kafka, instance)
     replicas_contract(world.kafka, instance)
+
+
+def test_fakes_keep_the_contracts_of_what_lies_before_an_instance() -> None:
+    world, instance = created()
+    rules = (Rule(1, "203.0.113.1", "198.18.0.11"), Rule(2, "203.0.113.2", "198.18.0.12"))
+    gateways_contract(world.gateways, "gateway", Translation(instance.id, rules))
+    machines = ("t0000001-1-1", "t0000001-2-1")
+    eips_contract(world.provider, ("203.0.113.1", "203.0.113.2"), machines)
+    security_groups_contract(world.provider, machines[0])
 
 
 def test_fake_clock_keeps_the_contract() -> None:

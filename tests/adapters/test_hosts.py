@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.adapters.hosts.asking import Call, ask_in_turn
+from flows.adapters.hosts.connection import Answer, Connection
 from flows.adapters.hosts.foreign_rules import dropped_ports
 from flows.adapters.hosts.reading import clock_offset, host_facts, host_state, unit_state
 from flows.adapters.hosts.remote.facts import facts, foreign_servers
-from flows.domain.instance import UnitState
+from flows.adapters.hosts.ssh import BROKER, CLAIM
+from flows.domain.errors import EffectFailed
+from flows.domain.instance import Machine, UnitState
 
 PORTS = (2181, 9092, 9093)
 
@@ -55,6 +60,7 @@ def _told(kafka: dict[str, str]) -> dict[str, Any]:
         "distributions": ["kafka-2.7.2"],
         "digests": {"/a": "00"},
         "memory_used_mb": 700,
+        "default_gateway": "10.0.0.1",
         "disk_total_bytes": 100,
         "disk_used_bytes": 40,
     }
@@ -67,6 +73,7 @@ def test_the_start_of_a_running_broker_is_exact_to_the_microsecond() -> None:
     assert (state.owner, state.epoch, state.started_generation) == ("ab12cd34", 3, 2)
     assert (state.disk_total_bytes, state.disk_used_bytes) == (100, 40)
     assert state.memory_used_mb == 700
+    assert state.default_gateway == "10.0.0.1"
 
 
 def test_a_data_disk_without_a_size_is_not_mounted() -> None:
@@ -189,3 +196,39 @@ def test_a_broker_that_somebody_runs_is_seen() -> None:
         assert broker.pid in foreign_servers("ab12cd34")
         assert facts("/dev/null")["foreign_kafka"] is True
         broker.communicate(b"\n", timeout=10)
+
+
+# A host that is this machine: its commands are processes here.
+
+
+class Here:
+    """What a connection is asked for, done by a process of this machine."""
+
+    machine = Machine("here-1-1", 1, 1, "127.0.0.1", "zone-1", "ssh-ed25519 K")
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+
+    def run(self, command: str, given: bytes = b"") -> Answer:
+        """Runs it."""
+        self.commands.append(command)
+        done = subprocess.run(command.split(), input=given, capture_output=True, check=False)
+        return Answer(done.stdout, done.stderr.decode(), done.returncode)
+
+
+def test_a_change_is_one_process_and_who_may_not_change_gets_no_further(tmp_path: Path) -> None:
+    state, here = str(tmp_path), Here()
+    note = Call(BROKER, "note_generation", {"state": state, "generation": 7})
+    ask_in_turn(cast(Connection, here), claimed(state, 5), note)
+    assert json.loads((tmp_path / "started.json").read_text()) == {"generation": 7}
+    assert len(here.commands) == 1
+
+    late = Call(BROKER, "note_generation", {"state": state, "generation": 3})
+    with pytest.raises(EffectFailed, match="here-1-1: the host was changed by operation 5"):
+        ask_in_turn(cast(Connection, here), claimed(state, 4), late)
+    assert json.loads((tmp_path / "started.json").read_text()) == {"generation": 7}
+
+
+def claimed(state: str, epoch: int) -> Call:
+    """The host belongs to the operation."""
+    return Call(CLAIM, "claim", {"state": state, "owner": "t0000001", "epoch": epoch})

@@ -19,6 +19,7 @@ from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
 from tests.acceptance.plane import wait_until
 from tests.adapters.contracts_rolling import (
+    listeners_contract,
     probe_contract,
     shutdown_contract,
     state_contract,
@@ -39,6 +40,7 @@ def loopback() -> Iterator[Loopback]:
 def test_the_fakes_keep_the_contracts_of_a_roll() -> None:
     world, instance = created()
     state_contract(world.zookeeper, world.kafka, instance)
+    listeners_contract(world.kafka, instance)
     warming_contract(world.kafka, instance)
     probe_contract(world.probes, instance)
     shutdown_contract(world.kafka, world.zookeeper, instance)
@@ -47,6 +49,8 @@ def test_the_fakes_keep_the_contracts_of_a_roll() -> None:
 @pytest.mark.lab
 def test_a_cluster_keeps_the_contracts_of_a_roll(loopback: Loopback) -> None:
     state_contract(loopback.zookeeper, loopback.kafka, loopback.instance)
+    listeners_contract(loopback.kafka, loopback.instance)
+    listeners_contract(loopback.kafka, loopback.open_instance)
     warming_contract(loopback.kafka, loopback.instance)
     probe_contract(ProcessProbes(lambda _: loopback.credentials), loopback.instance)
 

@@ -335,7 +335,7 @@ _MOMENTS = st.datetimes(
 @given(
     asked=st.dictionaries(st.text(), _JSON),
     started=_MOMENTS,
-    link=st.text(st.characters(exclude_characters="\0")),
+    link=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
 )
 def test_a_row_comes_back_as_it_was_written(
     records: SqlRecords, asked: dict[str, Any], started: datetime, link: str

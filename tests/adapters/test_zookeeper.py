@@ -24,6 +24,7 @@ from flows.adapters.kafka import ConfluentKafka
 from flows.adapters.zookeeper import KazooZooKeeper
 from flows.domain.cluster import NewTopic, ZNode
 from flows.domain.errors import EffectFailed
+from flows.domain.instance import Instance
 from flows.domain.permissions import OPEN_TOPIC, permission_nodes, user_parents
 from flows.domain.scram import scram_value
 from tests.adapters.contracts import registrations_contract, zookeeper_contract
@@ -155,6 +156,28 @@ def test_a_connection_that_breaks_between_question_and_answer_is_no_failure(
 
 
 @pytest.mark.lab
+def test_calls_that_stay_connected_share_a_session_that_outlives_a_break(
+    loopback: Loopback,
+) -> None:
+    begun: list[str] = []
+
+    def login(_: Instance) -> tuple[str, str]:
+        begun.append("a session")
+        return "kafka", loopback.zookeeper_password
+
+    zookeeper, broker = KazooZooKeeper(login), loopback.instance.brokers[0]
+    with _cutting_line(str(broker.address), at=b"/shared") as (address, cuts):
+        far = replace(loopback.instance, brokers=(replace(broker, address=address),))
+        with zookeeper.staying_connected(far):
+            assert zookeeper.registrations(far) == zookeeper.registrations(far)
+            assert zookeeper.write(far, [ZNode("/shared", "whole")]) == 1
+            assert zookeeper.state(far).registrations == zookeeper.registrations(far)
+        assert (len(begun), len(cuts)) == (1, 1)
+        zookeeper.registrations(far)
+    assert len(begun) == 2
+
+
+@pytest.mark.lab
 def test_who_has_no_login_is_refused(loopback: Loopback) -> None:
     client = KazooClient(f"{loopback.instance.brokers[0].address}:2181", timeout=5)
     client.start(timeout=5)
@@ -173,6 +196,13 @@ def test_an_ensemble_that_is_not_there_fails_in_one_sentence() -> None:
     with pytest.raises(EffectFailed) as failed:
         zookeeper.registrations(instance)
     assert str(failed.value) == "ZooKeeper of on-loopback: no node of the ensemble serves"
+
+
+@pytest.mark.parametrize(("mode", "leader"), [("leader", 1), ("standalone", 1), ("follower", None)])
+def test_the_leader_is_who_calls_itself_so(mode: str, leader: int | None) -> None:
+    with _listening(f"Zookeeper version: 3.8.6\nMode: {mode}\n".encode()) as address:
+        instance = an_instance(address, sasl_ssl=True)
+        assert KazooZooKeeper(lambda _: ("kafka", "any")).leader(instance) == leader
 
 
 def test_a_broker_without_an_address_does_not_serve() -> None:

@@ -26,7 +26,7 @@ def test_a_subject_is_spelled_like_kafkas_principal(name: str, organization: str
 
 
 @settings(deadline=None)
-@given(st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,63}", fullmatch=True))
+@given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", fullmatch=True))
 def test_a_user_name_is_a_common_name(name: str) -> None:
     check_common_name("user", name)
 
@@ -36,7 +36,8 @@ def test_other_common_names_are_refused(name: str) -> None:
     with pytest.raises(CertificateError) as refusal:
         check_common_name("user", name)
     assert str(refusal.value) == (
-        f"user {name!r}: accepted are 1-64 letters, digits, '-' and '_', starting with a letter."
+        f"user {name!r}: accepted are 1-64 letters, digits, '-' and '_', starting with a letter "
+        "or '_'."
     )
 
 

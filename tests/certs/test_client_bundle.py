@@ -18,20 +18,25 @@ from confluent_kafka import Consumer, Producer
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certs.authority import new_authority
-from certs.bundle import BundleRequest, client_bundle
-from certs.client_settings import Mechanism, SaslSsl
+from certs.bundle import BundleRequest, certificate_bundle, client_bundle
+from certs.client_settings import Mechanism, MutualTls, SaslSsl
 from certs.errors import CertificateError
+from certs.facts import describe
 from certs.leaf import LeafRequest, issue
 from certs.pem import write_certificate
 
 NOW = datetime.now(UTC)
 OLD = new_authority("clients", "k3x9q2ab-f00d", 1, NOW)
 NEW = new_authority("clients", "k3x9q2ab-f00d", 2, NOW)
+ROBERT = issue(OLD, LeafRequest("robert", "x1", (), (), server=False, client=True), NOW, 30)
 BOOTSTRAP = "10.0.0.1:9093,10.0.0.2:9093,10.0.0.3:9093"
 SECURITY = SaslSsl("app", ("SCRAM-SHA-512",), (OLD.certificate_pem,))
 SECURED = BundleRequest("demo", BOOTSTRAP, SECURITY)
 PLAINTEXT = BundleRequest("demo", BOOTSTRAP, None)
-EVERY = pytest.mark.parametrize("request_", [SECURED, PLAINTEXT], ids=["SASL_SSL", "PLAINTEXT"])
+MUTUAL = BundleRequest("demo", BOOTSTRAP, MutualTls((OLD.certificate_pem,)))
+EVERY = pytest.mark.parametrize(
+    "request_", [SECURED, MUTUAL, PLAINTEXT], ids=["SASL_SSL", "SSL", "PLAINTEXT"]
+)
 
 COMMON_FILES = {
     "README.txt",
@@ -40,6 +45,7 @@ COMMON_FILES = {
     "go/go.sum",
     "go/main.go",
     "go/settings.go",
+    "java/Client.java",
     "java/consumer.properties",
     "java/producer.properties",
     "python/client.ini",
@@ -121,6 +127,45 @@ def test_java_and_console_tools_verify_the_server_and_log_in(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PROPERTIES)
+def test_with_mutual_tls_java_shows_a_certificate_and_no_password(path: str) -> None:
+    settings = properties_of(MUTUAL, path)
+    connection = {key: value for key, value in settings.items() if key.startswith(("s", "b"))}
+    assert connection == {
+        "bootstrap.servers": BOOTSTRAP,
+        "security.protocol": "SSL",
+        "ssl.keystore.location": "client.keystore.jks",
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.password": "CHANGE-ME",
+        "ssl.key.password": "CHANGE-ME",
+        "ssl.truststore.location": "client.truststore.jks",
+        "ssl.truststore.type": "PKCS12",
+        "ssl.truststore.password": "dms@kafka",
+        "ssl.endpoint.identification.algorithm": "https",
+    }
+
+
+def test_with_mutual_tls_librdkafka_shows_a_certificate_and_no_password() -> None:
+    connection = dict(ini_of(MUTUAL)["connection"])
+    assert connection["security.protocol"] == "SSL"
+    assert connection["ssl.certificate.location"] == "client.crt"
+    assert connection["ssl.key.location"] == "client.key"
+    assert not [key for key in connection if key.startswith("sasl")]
+
+
+def test_the_bundle_of_a_certificate_is_ready_to_use() -> None:
+    request = BundleRequest("demo", BOOTSTRAP, MutualTls((OLD.certificate_pem,), "a-password"))
+    bundle = certificate_bundle(request, ROBERT)
+    stored = pkcs12.load_pkcs12(bundle["client.keystore.jks"], b"a-password")
+    assert stored.cert is not None
+    assert describe(bundle["client.crt"]).serial == stored.cert.certificate.serial_number
+    assert bundle["client.key"] == ROBERT.key_pem
+    for path in PROPERTIES:
+        assert b"ssl.keystore.password=a-password\n" in bundle[path]
+    with pytest.raises(CertificateError, match="accepted is mutual TLS"):
+        certificate_bundle(SECURED, ROBERT)
+
+
+@pytest.mark.parametrize("path", PROPERTIES)
 def test_without_sasl_ssl_there_is_neither_login_nor_truststore(path: str) -> None:
     settings = properties_of(PLAINTEXT, path)
     assert settings["bootstrap.servers"] == BOOTSTRAP
@@ -171,10 +216,14 @@ def test_librdkafka_takes_every_setting_without_complaint(
 ) -> None:
     ini = ini_of(request_)
     connection = dict(ini["connection"])
-    if request_.sasl_ssl:
+    unpack(request_, tmp_path)
+    (tmp_path / "client.crt").write_bytes(ROBERT.certificate_pem)
+    (tmp_path / "client.key").write_bytes(ROBERT.key_pem)
+    if isinstance(request_.security, SaslSsl):
         assert "sasl.password" not in connection
         connection["sasl.password"] = "secret"
-        connection["ssl.ca.location"] = str(unpack(request_, tmp_path) / "phy_ca.crt")
+    for key in [key for key in connection if key.endswith(".location")]:
+        connection[key] = str(tmp_path / connection[key])
     Producer({**connection, **ini["producer"]})
     Consumer({**connection, **ini["consumer"]}).close()
     assert "CONFWARN" not in capfd.readouterr().err

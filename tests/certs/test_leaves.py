@@ -123,7 +123,7 @@ def test_it_does_not_begin_before_its_authority() -> None:
         (
             {"common_name": "a b"},
             "common_name 'a b': accepted are 1-64 letters, digits, '-' and '_', starting with a "
-            "letter.",
+            "letter or '_'.",
         ),
         (
             {"organization": "a,b"},

@@ -24,7 +24,7 @@ import distributions
 from distributions.pluginjar import compile_sources
 
 SOURCES = Path(__file__).parent / "java"
-CLASSES = ("ListenerPrincipalBuilderTest", "PlainUsersTest", "SessionsTest")
+CLASSES = ("ClientsTest", "ListenerPrincipalBuilderTest", "PlainUsersTest", "SessionsTest")
 
 ACCEPTED = ["alice", "Al-1", "a" * 64, "kafkas", "super_", "Z__-", "__fleet_probe"]
 RESERVED = ["ANONYMOUS", "broker", "control", "kafka", "super", "zkpeer"]

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.domain.connections import limits_after_start, limits_due, limits_in_file, told_limits
+from flows.domain.connections import (
+    address_limits_due,
+    limits_after_start,
+    limits_due,
+    limits_in_file,
+    told_limits,
+)
 from flows.domain.flavors import FLAVORS
 from flows.domain.instance import HostState, Instance, UnitState
 from flows.domain.versions import VERSIONS
@@ -84,6 +90,22 @@ def test_the_limit_per_address_never_shuts_out_the_product_or_another_broker(
     members = {str(broker.address) for broker in whole.brokers}
     assert set(known) == members | {whole.control_address}
     assert min(known.values()) > max(flavor.connections for flavor in FLAVORS.values())
+
+
+@pytest.mark.parametrize("version", ["2.3.0", "2.7"])
+def test_a_running_broker_is_told_of_new_addresses_once(version: str) -> None:
+    whole = of_version(version)
+    due = address_limits_due(whole, {})
+    in_file = limits_in_file(whole, whole.brokers[0])
+    assert due.keys() == {"max.connections.per.ip", "max.connections.per.ip.overrides"}
+    assert due.items() <= in_file.items()
+    assert address_limits_due(whole, {**due, "log.cleaner.threads": "2"}) == {}
+    fewer = replace(whole, brokers=whole.brokers[:2])
+    assert address_limits_due(whole, address_limits_due(fewer, {})) == due
+
+
+def test_1_1_0_learns_addresses_at_a_start_only() -> None:
+    assert address_limits_due(of_version("1.1.0"), {}) == {}
 
 
 def test_brokers_that_started_since_they_were_told_are_due() -> None:

@@ -24,9 +24,9 @@ FLAVOR_NAMES = (
 PARAMETERS = (
     "plan_only, approved_plan, name, version, flavor, brokers, storage_per_broker, disk_type, "
     "disk_encryption, capacity_policy, availability_zones, provider, network, subnet, "
-    "security_group, public_access, sasl_ssl, sasl_plain, first_user, first_user_password, "
-    "manager_user, manager_password, auto_create_topics, tags, description, enterprise_project, "
-    "delete_protection"
+    "security_group, public_access, unproved, sasl_ssl, sasl_plain, first_user, "
+    "first_user_password, manager_user, manager_password, auto_create_topics, tags, "
+    "description, enterprise_project, delete_protection"
 )
 NO_ZONE_PAIR = (
     "1, or 3 and more are accepted: with 2 the ensemble of three ZooKeepers would not survive "
@@ -143,12 +143,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"public_access": "198.18.1.1,198.18.1.2,198.18.1.1"},
-        'public_access "198.18.1.1": each EIP may stand only once',
-    ),
-    (
-        {"public_access": "198.18.1.1, 198.18.1.2, 198.18.1.3"},
-        'public_access "198.18.1.1,198.18.1.2,198.18.1.3": public access comes with a later '
-        "release; leave it empty now",
+        'public_access "198.18.1.1": brokers 1 and 3 cannot have the same EIP',
     ),
     ({"sasl_plain": True}, 'sasl_plain "on": it needs sasl_ssl on as well'),
     (

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 import pytest
 from hypothesis import given
 
-from flows.domain.firewall import client_hold, openings, ruleset, table_name
+from flows.domain.firewall import client_hold, open_to_product, openings, ruleset, table_name
 from flows.domain.instance import Instance
 from tests.domain.samples import CONTROL, ID, SELDOM, instance, instances, wish
 
@@ -53,7 +53,7 @@ def rules_of(text: str) -> Iterator[str]:
 
 def policy_of(text: str) -> str:
     """What happens to packets that no rule names."""
-    (policy,) = re.findall(r"policy (\w+);", text)
+    policy, _ = re.findall(r"policy (\w+);", text)
     return str(policy)
 
 
@@ -184,6 +184,16 @@ def test_only_the_instances_own_table_is_touched(whole: Instance) -> None:
 
 def test_the_table_carries_the_id_of_the_instance() -> None:
     assert table_name(instance()) == f"kafka_fleet_{ID}"
+
+
+@SELDOM
+@given(instances())
+def test_the_product_may_knock_exactly_where_it_gets_in(whole: Instance) -> None:
+    for broker in whole.brokers:
+        asked = {each.port for each in open_to_product(whole, broker)}
+        every = {each.port for each in whole.listeners(broker)}
+        assert asked == {each for each in every if may_connect(whole, whole.control_address, each)}
+        assert 9091 in asked
 
 
 def test_the_hold_opens_again_by_itself() -> None:

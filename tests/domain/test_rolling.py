@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.instance import HostState, Instance, UnitState
+from flows.domain.machines import MachineSize, Room
 from flows.domain.restart import RestartInstance, RestartPlan, plan_restart
 from flows.domain.rolling import next_broker
+from flows.domain.surroundings import Surroundings
 from tests.domain.samples import instance, refused, serving, wish, with_broker
 
 
@@ -26,12 +28,21 @@ def whole(**changes: Any) -> Instance:
 
 
 def order(found: Instance, leader: int | None = None) -> list[int]:
+    found = replace(found, zookeeper_leader=leader)
     left = {broker.id for broker in found.brokers}
     turns = []
-    while (broker := next_broker(found, left, leader)) is not None:
+    while (broker := next_broker(found, left)) is not None:
         turns.append(broker.id)
         left.remove(broker.id)
     return turns
+
+
+def resized(*, restarts: bool) -> Instance:
+    """Every machine has another size than the wish, at a provider of such manners."""
+    found, room = whole(), Room(0, 0)
+    around = Surroundings("a cloud", ("zone-1",), room, room, restarts_to_resize=restarts)
+    brokers = tuple(replace(each, size=MachineSize(1, 1, 100)) for each in found.brokers)
+    return replace(found, brokers=brokers, surroundings=around)
 
 
 def noted(found: Instance, number: int, generation: int, **changes: Any) -> Instance:
@@ -55,7 +66,9 @@ def test_who_does_not_serve_comes_first() -> None:
 
 
 def test_where_machines_restart_the_ensembles_leader_comes_late() -> None:
-    assert order(whole(), leader=1) == [3, 4, 5, 1, 2]
+    assert order(resized(restarts=True), leader=1) == [3, 4, 5, 1, 2]
+    assert order(resized(restarts=False), leader=1) == [1, 3, 4, 5, 2]
+    assert order(whole(), leader=1) == [1, 3, 4, 5, 2]
 
 
 def test_nobody_is_left_in_the_end() -> None:

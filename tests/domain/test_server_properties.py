@@ -111,7 +111,7 @@ def test_client_certificates_are_judged_per_listener_never_broker_wide(whole: In
     }
     assert builders == {
         f"listener.name.{name}.principal.builder.class": "kafkafleet.ListenerPrincipalBuilder"
-        for name in ("private", "cross")
+        for name in ("private", "cross", "public")
     }
 
 
@@ -198,7 +198,7 @@ def test_logins_are_offered_as_wished_and_to_clients_only(
     if mechanisms is None:
         assert offered == {}
         return
-    assert {key.split(".")[2] for key in offered} == {"private", "cross"}
+    assert {key.split(".")[2] for key in offered} == {"private", "cross", "public"}
     assert offered["listener.name.private.sasl.enabled.mechanisms"] == mechanisms
     assert offered["listener.name.private.scram-sha-512.sasl.jaas.config"] == (
         "org.apache.kafka.common.security.scram.ScramLoginModule required;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ from flows.domain.reassignment import (
     Progress,
     bandwidths,
     copied_bytes,
+    copying,
     fast_enough,
     left_behind,
     left_over,
@@ -127,6 +129,30 @@ def test_a_broker_that_lost_its_disk_fetches_all_that_others_have() -> None:
     assert throttle.sending == {"orders": ("0:1",)}
     assert throttle.fetching == {"orders": ("0:2",)}
     assert throttle.brokers == (1, 2)
+
+
+def test_what_a_broker_still_copies_keeps_its_throttle() -> None:
+    lists = {"follower.replication.throttled.replicas": "0:2,1:2"}
+    whole = ClusterState(
+        registrations={1: 10, 2: 11},
+        partitions=(
+            Partition("orders", 0, 1, (1, 2), (1, 2)),
+            Partition("orders", 1, 1, (1, 2), (1, 2)),
+        ),
+        topic_configs={"orders": lists},
+    )
+    behind = replace(
+        whole, partitions=(whole.partitions[0], replace(whole.partitions[1], in_sync=(1,)))
+    )
+    assert not copying(whole)
+    assert copying(behind)
+    assert not copying(replace(behind, registrations={1: 10})), "a dead broker copies nothing"
+    assert not copying(replace(behind, topic_configs={}))
+    elsewhere = {"follower.replication.throttled.replicas": "1:3"}
+    assert not copying(replace(behind, topic_configs={"orders": elsewhere})), "no replica of it"
+    assert not copying(replace(behind, topic_configs={"gone": lists}))
+    everything = {"follower.replication.throttled.replicas": "*"}
+    assert not copying(replace(behind, topic_configs={"orders": everything}))
 
 
 def test_throttles_that_were_left_over_are_found_and_nothing_else() -> None:

@@ -27,6 +27,7 @@ DIFFERENT = {
     # 1.1.0 knows no such limit; 2.3.0 ignores it in its file and must be altered to it.
     "listener.name.private.max.connections": (None, None, "2000"),
     "listener.name.cross.max.connections": (None, None, "2000"),
+    "listener.name.public.max.connections": (None, None, "2000"),
 }
 NOT_ON_1_1 = {
     "max.connections": "KIP-402, 2.3",

@@ -11,7 +11,7 @@ from flows.domain.errors import Refused
 from flows.domain.operations import Door
 from flows.doors.asker import Asker, asker_of, at_the_terminal, labels
 from flows.doors.catalogue import OPERATIONS, operation_named
-from flows.doors.cli.running import one_each, parameters, worst
+from flows.doors.cli.running import one_each, parameters, reference, worst
 from flows.doors.secret_blocks import given_secret, named_block
 
 
@@ -52,6 +52,21 @@ def test_every_instance_is_confirmed_by_its_own_name() -> None:
     assert str(refused.value) == (
         'confirm "one": it has 1 parts, but instance names 2; as many are accepted'
     )
+
+
+def test_a_store_is_named_and_never_read_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_HOME", "/srv/fleet")
+    replace = operation_named("replace-certificates")
+    assert reference(replace, "keystore", "file:server.keystore.jks") == "file:server.keystore.jks"
+    assert reference(replace, "keystore", "block:server-keystore") == "server-keystore"
+    assert reference(replace, "keystore_password", "@password") is None
+    for words in ("server.keystore.jks", "@/etc/shadow", "-"):
+        with pytest.raises(Refused) as refused:
+            reference(replace, "keystore", words)
+        assert str(refused.value) == (
+            'keystore "(not shown)": accepted are file:NAME of a file in /srv/fleet/uploads, and '
+            "block:NAME of a Secret block with the file in base64"
+        )
 
 
 def test_the_worst_end_decides_the_exit_code() -> None:

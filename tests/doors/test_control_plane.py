@@ -1,4 +1,4 @@
-"""The doors on a real Prefect server with a real worker: runs, refusals, secrets, deaths."""
+"""The doors on a real Prefect server with a real worker: runs, refusals, races, secrets, deaths."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -31,11 +32,11 @@ from flows.doors.controlplane.up import up
 from flows.doors.deployments import CHECK_HEALTH
 from flows.doors.follow import RunSeen, follow
 from flows.doors.lost_secrets import forget_lost_secrets
-from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages
+from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages, ui_link
 from flows.doors.secret_blocks import leave_secrets, take_back
 from flows.doors.sweeps import forget_old_sweeps
 from flows.doors.wiring import open_records
-from tests.doors import toys
+from tests.doors import races, toys
 from tests.doors.conftest import ControlPlane
 
 SECRET = "Seeded-4-secret"
@@ -291,9 +292,21 @@ def test_a_run_that_lost_its_engine_and_all_watchers_but_the_server_is_crashed(
     for name in ("supervisor", "worker"):
         os.kill(control_plane.process(name).pid, signal.SIGKILL)
     os.kill(_engine_of(run_id).pid, signal.SIGKILL)
-    _eventually(lambda: flow_run(api, run_id)["state_type"] == "CRASHED", 150)
+    _eventually(lambda: flow_run(api, run_id)["state_type"] == "CRASHED", 400)
     assert flow_run(api, run_id)["state"]["message"].startswith("No heartbeat")
     up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
+
+
+def test_one_of_two_doors_has_the_instance_and_the_other_is_refused_by_name(
+    control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rounds at once, so that the moments differ from round to round."""
+    monkeypatch.setenv("SUDO_USER", "ann")
+    pairs = [_ask_twice(control_plane, f"race-{number}") for number in range(2)]
+    seen = follow(control_plane.api, [run for pair in pairs for run in pair], lambda runs: None)
+    ends = {run.id: run for run in seen}
+    for number, pair in enumerate(pairs):
+        _check_race(control_plane, f"race-{number}", [ends[run] for run in pair])
 
 
 def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) -> None:
@@ -335,7 +348,7 @@ def _log(api: PrefectApi, run_id: str) -> str:
     return str(_eventually(ended))
 
 
-def _eventually(question: Callable[[], Any], seconds: float = 20) -> Any:
+def _eventually(question: Callable[[], Any], seconds: float = 60) -> Any:
     """The first answer that is not empty."""
     limit = time.monotonic() + seconds
     while not (answer := question()):
@@ -345,7 +358,7 @@ def _eventually(question: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 def _until(question: Callable[[], bool]) -> None:
-    _eventually(question, 40)
+    _eventually(question, 120)
 
 
 def _state_in_the_books(home: Path, run_id: str) -> str:
@@ -375,3 +388,32 @@ def _version(package: str) -> tuple[int, ...]:
 def _fleet(*words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-P", "-m", "flows.doors.cli", *words]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _ask_twice(control_plane: ControlPlane, name: str) -> tuple[str, str]:
+    """The runs of a command and of the UI."""
+    api, race = control_plane.api, races.race
+    by_command = start(api, race, {"name": name})
+    id = deployment(api, race.name, race.title)["id"]
+    wish = {"parameters": {"request": {"name": name}}}
+    return by_command, str(api.post(f"/deployments/{id}/create_flow_run", wish)["id"])
+
+
+def _check_race(control_plane: ControlPlane, name: str, ends: list[RunSeen]) -> None:
+    messages = [(end.state_name, end.message) for end in ends]
+    assert races.WON in [message for _, message in messages], messages
+    (winner,) = [end for end in ends if end.message == races.WON]
+    (loser,) = [end for end in ends if end.state_name == "Refused"]
+    records = open_records(control_plane.settings)
+    history = records.history(name)
+    assert [line.held for line in history].count(True) == 1, history
+    (held,) = [line for line in history if line.held]
+    assert held.caller.run.id == winner.id
+    link = ui_link(control_plane.settings, winner.id)
+    assert re.fullmatch(
+        rf'instance "{name}": race-to-create is running on it, asked for by '
+        rf"{held.caller.asked_by}, started [^,]* UTC, see {link}; "
+        "one changing operation at a time is accepted",
+        loser.message,
+    )
+    assert records.find(name) is None

@@ -13,7 +13,7 @@ from flows.domain.instance import Status, UnitState
 from flows.domain.machines import Room
 from flows.instances.add_brokers import add_brokers
 from flows.steps.observation import remembered
-from tests.flows.worlds import created, refused, the_row
+from tests.flows.worlds import created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.world import World
 
@@ -21,6 +21,7 @@ FOUR: Mapping[str, Any] = {"instance": "demo", "brokers": 4}
 SPREAD: Mapping[str, Any] = {**FOUR, "rebalance": True, "throttle": 50}
 
 
+@scene
 def loaded() -> World:
     """A world whose instance has a topic on three brokers."""
     world = created()
@@ -53,6 +54,9 @@ def assert_grown(world: World) -> None:
     assert sorted(host.machine.broker for host in hosts) == [1, 2, 3, 4]
     assert all(host.kafka is UnitState.ACTIVE and host.kafka_starts == 1 for host in hosts)
     assert {each[0] for each in assignment(world, "__fleet_probe").values()} == {1, 2, 3, 4}
+    for told in world.kafka.clusters[row.id].altered.values():
+        known = told["max.connections.per.ip.overrides"]
+        assert all(f"{host.machine.address}:" in known for host in hosts)
 
 
 def assert_spread(world: World) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from flows.domain.errors import EffectFailed
+from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status, UnitState
+from flows.domain.machines import MachineSize
+from flows.domain.paths import SERVER_PROPERTIES
 from flows.instances.change_flavor import change_flavor
-from tests.flows.worlds import created, refused, the_row
-from tests.world.effects import Killed, Trouble
+from tests.flows.worlds import Interlude, created, refused, replace_provider, the_row
+from tests.world.effects import Effects, Killed, Trouble, changes
+from tests.world.machines import FakeProvider
 from tests.world.world import World
 
 UP: Mapping[str, Any] = {"instance": "demo", "flavor": "kafka.4u8g.cluster"}
@@ -77,3 +80,65 @@ def test_another_wish_is_refused_while_a_change_is_unfinished() -> None:
     world.effects.heal()
     said = refused(world, change_flavor, {**UP, "flavor": "kafka.8u16g.cluster"})
     assert "change-flavor, asked for by ada, was cut off, and must be finished first" in said
+
+
+class Rebooting(FakeProvider):
+    """Machines go down to get another size; what is enabled there comes up with them."""
+
+    def __init__(self, effects: Effects) -> None:
+        super().__init__(effects)
+        self.restarts_to_resize = True
+        self.resized: list[int] = []
+
+    @changes
+    def _give(self, name: str, size: MachineSize) -> None:
+        """Down, another size, up again; at once."""
+        others = [host for host in self.hosts.values() if host.machine.name != name]
+        assert all(host.zookeeper is UnitState.ACTIVE for host in others)
+        self.hosts[name].size = size
+        self.resized.append(self.hosts[name].machine.broker)
+        self.boot(name)
+
+
+def rebooting() -> tuple[World, Rebooting]:
+    world = created()
+    provider = replace_provider(world, Rebooting)
+    return world, provider
+
+
+def test_where_machines_reboot_zookeepers_leader_comes_late() -> None:
+    world, provider = rebooting()
+    assert world.ask(change_flavor, UP).changed
+    # Broker 1 controls first, and later 2; broker 3 has ZooKeeper's leader all the time.
+    assert provider.resized == [2, 3, 1]
+    for host in provider.hosts.values():
+        assert (host.size.vcpus, host.started_with) == (4, host.contents[SERVER_PROPERTIES])
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("at", range(EFFECTS))
+def test_a_change_with_reboots_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
+    world, provider = rebooting()
+    world.effects.trouble_at, world.effects.trouble = at, trouble
+    with suppress(EffectFailed, Killed):
+        world.ask(change_flavor, UP)
+    world.effects.heal()
+    world.ask(change_flavor, UP, who="grace")
+    assert sorted(provider.resized) == [1, 2, 3]
+    assert {host.size.vcpus for host in provider.hosts.values()} == {4}
+    assert not world.ask(change_flavor, UP).changed
+
+
+def test_no_machine_reboots_while_zookeeper_has_nobody_to_spare() -> None:
+    world, provider = rebooting()
+    second = next(host for host in provider.hosts.values() if host.machine.broker == 2)
+
+    def fail() -> None:
+        second.zookeeper = UnitState.FAILED
+
+    with pytest.raises(GateTimeout, match="ZooKeeper does not serve yet on broker 2"):
+        world.ask(change_flavor, UP, stage=Interlude("wait until broker 3 can be spared", fail))
+    assert provider.resized == [2]
+    second.zookeeper = UnitState.ACTIVE
+    assert world.ask(change_flavor, UP).changed
+    assert provider.resized == [2, 3, 1]

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
-from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status, UnitState
 from flows.domain.operations import OperationStatus
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
-from flows.procedures.operation import Operation
-from tests.world.effects import Killed, Trouble
+from tests.flows.worlds import DEMO, GOODBYE, created, cut_off, effects_of
+from tests.world.effects import Trouble
 from tests.world.world import World
-
-DEMO = {"name": "demo", "sasl_ssl": True, "sasl_plain": True, "first_user": "alice"}
-GOODBYE = {"instance": "demo", "confirm": "demo"}
-
-
-def created() -> World:
-    world = World()
-    world.ask(create_instance, DEMO)
-    world.effects.log.clear()
-    return world
-
-
-def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
-    world.ask(operation, wish)
-    return len(world.effects.log)
-
 
 CREATION_EFFECTS = effects_of(World(), create_instance, DEMO)
 RECORDING_THE_END = 3
 """Status, trace and row: the creation itself has succeeded by then."""
-DELETION_EFFECTS = effects_of(created(), delete_instance, GOODBYE)
-
-
-def troubled(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> None:
-    """The first run, which ends badly; then the trouble is over."""
-    with pytest.raises((EffectFailed, Killed)):
-        world.ask(operation, wish)
-    world.effects.heal()
+DELETION_EFFECTS = effects_of(created(DEMO), delete_instance, GOODBYE)
 
 
 def assert_whole(world: World) -> None:
@@ -69,7 +42,7 @@ def assert_gone(world: World) -> None:
 def test_a_creation_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
     world = World()
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, create_instance, DEMO)
+    cut_off(world, create_instance, DEMO)
 
     world.ask(create_instance, DEMO, who="grace")
     assert_whole(world)
@@ -84,7 +57,7 @@ def test_a_creation_is_finished_by_the_next_run(at: int, trouble: Trouble) -> No
 def test_a_killed_creation_can_be_deleted_by_anybody(at: int, trouble: Trouble) -> None:
     world = World()
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, create_instance, DEMO)
+    cut_off(world, create_instance, DEMO)
 
     if world.records.find("demo"):
         world.ask(delete_instance, GOODBYE, who="grace")
@@ -97,10 +70,10 @@ def test_a_killed_creation_can_be_deleted_by_anybody(at: int, trouble: Trouble) 
 def test_a_deletion_is_finished_by_the_next_run(
     at: int, trouble: Trouble, keeps_machines: bool
 ) -> None:
-    world = created()
+    world = created(DEMO)
     world.provider.keeps_machines = keeps_machines
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, delete_instance, GOODBYE)
+    cut_off(world, delete_instance, GOODBYE)
 
     again = world.ask(delete_instance, GOODBYE)
     assert_gone(world)
@@ -112,7 +85,7 @@ def test_a_deletion_is_finished_by_the_next_run(
 def test_a_failed_creation_leaves_nothing_and_says_why(at: int, trouble: Trouble) -> None:
     world = World()
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, create_instance, DEMO)
+    cut_off(world, create_instance, DEMO)
 
     assert_gone(world)
     (failed,) = world.records.history("demo")

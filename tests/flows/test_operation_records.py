@@ -28,6 +28,7 @@ from tests.flows.worlds import (
     created,
     living_caller,
     replace_provider,
+    scene,
     the_row,
 )
 from tests.world.effects import Killed, Trouble
@@ -224,6 +225,7 @@ def test_each_refusal_has_its_sentence(
     assert turned_down(World(), operation, wish).startswith(sentence)
 
 
+@scene
 def three_failed() -> World:
     world = World()
     for name in ("one-failed", "two-failed", "three-failed"):

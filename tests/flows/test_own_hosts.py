@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status, UnitState
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
-from flows.procedures.operation import Operation
-from tests.flows.worlds import GOODBYE, refused, the_row
-from tests.world.effects import Killed, Trouble
+from tests.flows.worlds import GOODBYE, cut_off, effects_of, refused, scene, the_row
+from tests.world.effects import Trouble
 from tests.world.own_hosts import ZONES, FakeOwnHosts
 from tests.world.world import World
 
@@ -26,6 +22,7 @@ def own(world: World) -> FakeOwnHosts:
     return world.provider
 
 
+@scene
 def created() -> World:
     """A world with a running instance on three of its five hosts."""
     world = World(FakeOwnHosts)
@@ -34,20 +31,8 @@ def created() -> World:
     return world
 
 
-def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
-    world.ask(operation, wish)
-    return len(world.effects.log)
-
-
 CREATION_EFFECTS = effects_of(World(FakeOwnHosts), create_instance, DEMO)
 DELETION_EFFECTS = effects_of(created(), delete_instance, GOODBYE)
-
-
-def troubled(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> None:
-    """The first run, which ends badly; then the trouble is over."""
-    with pytest.raises((EffectFailed, Killed)):
-        world.ask(operation, wish)
-    world.effects.heal()
 
 
 def assert_all_given_back(world: World) -> None:
@@ -66,7 +51,7 @@ def assert_all_given_back(world: World) -> None:
 def test_a_creation_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
     world = World(FakeOwnHosts)
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, create_instance, DEMO)
+    cut_off(world, create_instance, DEMO)
 
     world.ask(create_instance, DEMO, who="grace")
     row = the_row(world)
@@ -85,7 +70,7 @@ def test_a_creation_is_finished_by_the_next_run(at: int, trouble: Trouble) -> No
 def test_a_killed_creation_can_be_deleted_by_anybody(at: int, trouble: Trouble) -> None:
     world = World(FakeOwnHosts)
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, create_instance, DEMO)
+    cut_off(world, create_instance, DEMO)
     if world.records.find("demo"):
         world.ask(delete_instance, GOODBYE, who="grace")
     assert_all_given_back(world)
@@ -96,7 +81,7 @@ def test_a_killed_creation_can_be_deleted_by_anybody(at: int, trouble: Trouble) 
 def test_a_deletion_is_finished_by_the_next_run(at: int, trouble: Trouble) -> None:
     world = created()
     world.effects.trouble_at, world.effects.trouble = at, trouble
-    troubled(world, delete_instance, GOODBYE)
+    cut_off(world, delete_instance, GOODBYE)
     again = world.ask(delete_instance, GOODBYE)
     assert again.changed or "nothing to do" in again.sentence
     assert_all_given_back(world)

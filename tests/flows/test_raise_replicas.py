@@ -21,7 +21,7 @@ from flows.instances.roll_back import roll_back
 from flows.procedures.conduct import conduct
 from flows.procedures.operation import Operation
 from tests.flows.test_sweep import machine_of
-from tests.flows.worlds import created, refused, the_row
+from tests.flows.worlds import created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.kafka import FakeCluster
 from tests.world.world import World
@@ -39,6 +39,7 @@ ROLLS: Mapping[str, tuple[Operation[Any, Any], Mapping[str, Any]]] = {
 }
 
 
+@scene
 def risky() -> World:
     """An instance with topics that cannot spare a broker."""
     world = created()
@@ -200,6 +201,7 @@ def test_the_sweep_puts_back_what_is_left_at_rest() -> None:
     assert_put_back(world)
 
 
+@scene
 def interrupted_after_the_raise() -> World:
     """A world whose roll was killed before its first broker stopped."""
     whole = risky()

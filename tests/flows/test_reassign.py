@@ -34,7 +34,7 @@ from flows.procedures.remembering import TraceNames
 from flows.steps.observation import remembered_by_id
 from flows.steps.site import Site
 from tests.flows.test_sweep import machine_of
-from tests.flows.worlds import the_row
+from tests.flows.worlds import scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.kafka import FakeCluster, FakeKafka
 from tests.world.world import World
@@ -82,6 +82,7 @@ def refill_broker(site: Site, plan: Plan) -> None:
     refill(site, instance, 3, PACE, lambda: site.stage.say("it is started"))
 
 
+@scene
 def lopsided(version: str = "2.7") -> World:
     """A running instance whose only topic lies on two of its three brokers."""
     world = World()

@@ -13,7 +13,7 @@ from flows.domain.instance import Status, UnitState
 from flows.instances.delete_instance import delete_instance
 from flows.instances.replace_broker import replace_broker
 from flows.steps.observation import remembered
-from tests.flows.worlds import DEMO, GOODBYE, created, refused, the_row
+from tests.flows.worlds import DEMO, GOODBYE, created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.machines import FakeHost
 from tests.world.world import World
@@ -27,6 +27,7 @@ def host_of(world: World, broker: int) -> FakeHost:
     return found
 
 
+@scene
 def with_dead(*brokers: int, topics: Mapping[str, tuple[int, ...]] | None = None) -> World:
     """A world in which these machines died; topics have one partition on these replicas."""
     world = created(DEMO)

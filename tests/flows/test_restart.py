@@ -11,6 +11,7 @@ import pytest
 from flows.domain.cluster import NewTopic
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status, UnitState
+from flows.domain.listeners import ListenerName
 from flows.instances.restart_instance import restart_instance
 from tests.flows.worlds import created, refused, the_row
 from tests.world.effects import Killed, Trouble
@@ -200,7 +201,16 @@ def test_how_far_a_restart_is_can_be_seen_while_it_runs() -> None:
         world.ask(restart_instance, AGAIN)
     told = world.records.history("demo")[0].result["progress"]
     assert told["percent"] == 33.3
-    assert world.stage.percents == [0.0, pytest.approx(33.33, abs=0.01)]
+    turn = [each * 100 / 3 for each in (0, 0.2, 0.3, 0.8, 1)]
+    assert world.stage.percents == pytest.approx(turn)
+
+
+def test_a_broker_that_is_deaf_on_one_listener_stops_the_roll() -> None:
+    world = created()
+    world.kafka.deaf = {(2, ListenerName.PRIVATE)}
+    with pytest.raises(GateTimeout, match="until broker 2 answers on every listener, in vain"):
+        world.ask(restart_instance, AGAIN)
+    assert [host.kafka_starts for host in world.provider.hosts.values()] == [1, 2, 1]
 
 
 def test_a_plan_says_how_long_it_may_take() -> None:

@@ -7,13 +7,22 @@ from typing import Any
 
 import pytest
 
-from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status, UnitState
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.procedures.operation import Operation
-from tests.flows.worlds import BLOCK, DEMO, GOODBYE, PLAIN, created, refused, the_row
-from tests.world.effects import Killed, Trouble
+from tests.flows.worlds import (
+    BLOCK,
+    DEMO,
+    GOODBYE,
+    PLAIN,
+    created,
+    cut_off,
+    effects_of,
+    refused,
+    the_row,
+)
+from tests.world.effects import Trouble
 from tests.world.world import World
 
 NEXT_BLOCK = "fleet-run-8"
@@ -43,22 +52,8 @@ def new_world() -> World:
     return world
 
 
-def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
-    """How many effects an undisturbed run has."""
-    world.effects.log.clear()
-    world.ask(operation, wish)
-    return len(world.effects.log)
-
-
 CREATION_EFFECTS = effects_of(new_world(), create_instance, with_block(BLOCK))
 DELETION_EFFECTS = effects_of(created(DEMO), delete_instance, FAREWELL)
-
-
-def cut_off(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> None:
-    """A run ends badly; then the trouble is over."""
-    with pytest.raises((EffectFailed, Killed)):
-        world.ask(operation, wish)
-    world.effects.heal()
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))

@@ -12,6 +12,7 @@ import pytest
 
 from flows.adapters import site
 from flows.domain.cluster import NewTopic, ZNode
+from flows.domain.dnat import Rule, Translation
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import Hold
 from flows.domain.instance import Instance, Machine, Status, UnitState
@@ -19,6 +20,7 @@ from flows.domain.machines import MachineOrder
 from flows.domain.operations import Door, OperationRow, OperationStatus, Trace
 from flows.domain.permissions import OPEN_TOPIC
 from flows.domain.progress import Progress
+from flows.domain.security_groups import GroupRule
 from flows.instances.create_instance import create_instance
 from flows.procedures.remembering import start_row
 from flows.steps.observation import remembered
@@ -43,22 +45,32 @@ READS = {
         # Only own hosts outlive an instance: test_own_hosts lets their cleaning fail.
         "clean_left",
         "survey",
+        "routes_eips",
+        "eips",
+        "eip_objection",
+        "security_groups",
+        "group_of",
     },
     "Ansible": set(),
     "Hosts": {
         "reachable",
         "facts",
         "observe",
+        "ways",
         "logs",
+        "clients",
         "kafka_processes",
         "partition_bytes",
     },
     "Distributions": set(),
-    "ZooKeeper": {"serving", "registrations", "state"},
+    "ZooKeeper": {"staying_connected", "serving", "leader", "registrations", "state", "partitions"},
     "Kafka": {
+        "check_controller",
+        "near_controller",
         "cluster",
         "groups",
         "cluster_as_seen_by",
+        "check_answers",
         "topics_with_permissions",
         "accepts",
         "replicas",
@@ -66,7 +78,12 @@ READS = {
     },
     "Probe": {"seen", "finish"},
     "Probes": set(),
+    "Tls": {"served", "accepts"},
+    "Vantage": {"network", "words", "ask"},
+    "Vantages": {"of"},
+    "Gateways": {"names", "look"},
     "Secrets": {"get", "resolve"},
+    "Uploads": {"read"},
     "Records": {
         "allowance",
         "find",
@@ -117,6 +134,7 @@ def row_of(world: World, row: site.InstanceRow) -> OperationRow:
 
 
 ORDER = MachineOrder("t0000001-9-1", "t0000001-9", "zone-1", 2, 4, 100, "ssh-ed25519 K")
+TRANSLATION = Translation("t0000001", (Rule(1, "203.0.113.1", "198.18.0.11"),))
 TOPIC = NewTopic("orders", {0: (1, 2, 3)})
 TARBALL = Path("/tarballs/kafka-9.tar")
 
@@ -125,12 +143,20 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Provider.resize": lambda s: s.world.provider.resize(s.machine.name, 4, 8),
     "Provider.grow_disk": lambda s: s.world.provider.grow_disk(s.machine.name, 200),
     "Provider.remove": lambda s: s.world.provider.remove([s.machine.name]),
+    "Provider.assign_eip": lambda s: s.world.provider.assign_eip("203.0.113.9", s.machine.name),
+    "Provider.release_eip": lambda s: s.world.provider.release_eip("203.0.113.1"),
+    "Provider.set_security_group": lambda s: s.world.provider.set_security_group(
+        "wide", [GroupRule("0.0.0.0/0", ((9011, 9011),))]
+    ),
+    "Provider.put_in_group": lambda s: s.world.provider.put_in_group(s.machine.name, "other"),
+    "Gateways.translate": lambda s: s.world.gateways.translate("gateway", TRANSLATION, 9),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
     "Probes.start": lambda s: s.world.probes.start(s.instance),
     "Hosts.stop_kafka": lambda s: s.world.hosts.stop_kafka(s.machine, 9),
     "Hosts.start_kafka": lambda s: s.world.hosts.start_kafka(s.machine, 9, 2),
     "Hosts.hold": lambda s: s.world.hosts.hold(s.machine, 9, Hold("table", (9092,), 60)),
     "Hosts.let_in": lambda s: s.world.hosts.let_in(s.machine, 9, "table"),
+    "Hosts.load_firewall": lambda s: s.world.hosts.load_firewall(s.machine, 9),
     "Kafka.shut_down": lambda s: s.world.kafka.shut_down(
         s.instance, s.world.zookeeper.state(s.instance), 2
     ),
@@ -203,7 +229,10 @@ def scene() -> Scene:
     world = created()
     instance = remembered(world.doors(), the_row(world))
     epoch = world.records.open(row_of(world, another(world, "other"))).epoch
+    world.provider.eips_of_machines["203.0.113.1"] = "t0000001-1-1"
+    world.provider.groups["other"] = ()
     world.effects.log.clear()
+    world.hosts_hold_stores = False
     return Scene(world, instance, epoch)
 
 

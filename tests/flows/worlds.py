@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from copy import deepcopy
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -13,9 +15,11 @@ from flows.domain.errors import EffectFailed, Refused
 from flows.domain.operations import Caller, Door
 from flows.instances.create_instance import create_instance
 from flows.procedures.operation import Operation
+from tests.world.effects import Killed
 from tests.world.machines import FakeProvider
 from tests.world.world import World
 
+P = ParamSpec("P")
 T = TypeVar("T")
 K = TypeVar("K", bound=FakeProvider)
 
@@ -31,6 +35,24 @@ BLOCK = "fleet-run-7"
 """The name of a block that `fleet run` made."""
 
 
+def scene(make: Callable[P, World]) -> Callable[P, World]:
+    """The world is made once for each set of arguments; who asks for it has a copy.
+
+    Thousands of tests begin with the same few worlds, and a copy costs a tenth of a creation.
+    """
+    made: dict[str, World] = {}
+
+    @wraps(make)
+    def copied(*args: P.args, **kwargs: P.kwargs) -> World:
+        key = repr((args, sorted(kwargs.items())))
+        if key not in made:
+            made[key] = make(*args, **kwargs)
+        return deepcopy(made[key])
+
+    return copied
+
+
+@scene
 def created(wish: Mapping[str, Any] = PLAIN) -> World:
     """A world with a running instance; its log of effects is empty."""
     world = World()
@@ -43,6 +65,20 @@ def the_row(world: World) -> InstanceRow:
     """The only living instance."""
     (row,) = world.records.living()
     return row
+
+
+def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
+    """How many effects an undisturbed run has."""
+    world.effects.log.clear()
+    world.ask(operation, wish)
+    return len(world.effects.log)
+
+
+def cut_off(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> None:
+    """A run ends badly; then the trouble is over."""
+    with pytest.raises((EffectFailed, Killed)):
+        world.ask(operation, wish)
+    world.effects.heal()
 
 
 def refused(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> str:

@@ -129,6 +129,61 @@ def test_each_mistake_is_one_sentence(old: str, new: str, sentence: str) -> None
     assert str(refused.value) == f"hosts.yml: {sentence}"
 
 
+POSTS = """
+vantages:
+  - {name: office, network: outside, address: 198.51.100.20, host_key: KEY, user: me}
+gateways:
+  - {name: edge-1, address: 192.0.2.1, host_key: KEY, port: 2022}
+""".replace("KEY", SECOND_KEY.partition("host_key: ")[2])
+
+
+def test_vantages_and_gateways_stand_beside_the_hosts() -> None:
+    found = read_hosts(TEXT + POSTS, "hosts.yml", EXAMPLE.parent)
+    (office,), (edge,) = found.vantages, found.gateways
+    assert (office.words, office.network) == ('vantage "office" (198.51.100.20)', "outside")
+    assert (edge.words, edge.network) == ('gateway "edge-1" (192.0.2.1)', "")
+    assert [(post.user, post.port) for post in (office, edge)] == [("me", 22), ("admin", 2022)]
+    assert office.key_file == Path("~/.ssh/kafka-fleet").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "network: outside,",
+            "network: moon,",
+            'vantage "office": network "moon": one of lan, outside, endpoint is accepted',
+        ),
+        (
+            "network: outside,",
+            "",
+            'vantage "office": network: it is missing',
+        ),
+        (
+            "gateways:",
+            "  - {name: home, network: outside, address: 198.51.100.21, host_key: KEY}\ngateways:",
+            'vantage "home": network outside has the vantage "office" already; one in each is '
+            "accepted",
+        ),
+        (
+            "port: 2022",
+            "network: outside",
+            'gateway "edge-1": there is no key network; accepted are name, address, host_key, '
+            "user, key_file, port",
+        ),
+        ("gateways:\n  - {name", "gateways: {name", "gateways: a list of machines is accepted"),
+    ],
+)
+def test_each_mistake_in_vantages_and_gateways_is_one_sentence(
+    old: str, new: str, sentence: str
+) -> None:
+    key = SECOND_KEY.partition("host_key: ")[2]
+    text = TEXT + POSTS.replace(old, new.replace("KEY", key))
+    with pytest.raises(HostsRefused) as caught:
+        read_hosts(text, "hosts.yml", EXAMPLE.parent)
+    assert str(caught.value) == f"hosts.yml: {sentence}"
+
+
 @given(text=st.text(max_size=60))
 def test_whatever_else_it_holds_is_refused_in_words(text: str) -> None:
     with pytest.raises(HostsRefused, match=r"^hosts\.yml: "):

@@ -210,7 +210,7 @@ def test_a_reboot_from_inside_comes_back_without_the_old_firewall(
     within("a", "nft add table inet mine; echo kept > /root/file; sync")
     before, boot_id = guest_of(lab, "a").alive(), within("a", "cat /proc/sys/kernel/random/boot_id")
     within("a", "systemctl --no-block reboot")
-    wait_for(lambda: guest_of(lab, "a").leader() not in (None, before), "no reboot", 20)
+    wait_for(lambda: guest_of(lab, "a").leader() not in (None, before), "no reboot", 60)
     lab.start("a")
     assert within("a", "cat /proc/sys/kernel/random/boot_id") != boot_id
     assert within("a", "cat /root/file").strip() == "kept"

@@ -65,7 +65,7 @@ class Host:
         return str(self.root / name)
 
     def text(self, name: str) -> str:
-        return (self.root / name).read_text()
+        return (self.root / name).read_bytes().decode()
 
     def everything(self) -> set[str]:
         """All files but the record."""

@@ -188,12 +188,14 @@ def test_show_says_what_nobody_enforces(demo: SqlRecords) -> None:
         "sasl_plain": False,
         "first_user": "alice",
         "users": ["alice"],
+        "mutual_tls": False,
         "manager_user": None,
         "auto_create_topics": False,
         "tags": {"team": "billing", "stage": "test"},
         "description": "",
         "enterprise_project": "",
         "delete_protection": False,
+        "renew_automatically": False,
     }
 
 

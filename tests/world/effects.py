@@ -57,6 +57,13 @@ class Effects:
             self._check(name)
             self._after(name, troubled)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of a world has all but the lock, which is no part of what happened."""
+        return {name: value for name, value in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, lock=threading.RLock())
+
     def heal(self) -> None:
         """A new process goes on; no more trouble."""
         self.dead, self.trouble_at = False, None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -24,14 +25,20 @@ from flows.domain.cluster import (
 )
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Broker, Instance, UnitState
+from flows.domain.listeners import Listener, ListenerName, Protocol
 from flows.domain.permissions import user_path
 from flows.domain.raising import RAISED_PATH, read_raised
 from flows.domain.reassignment import PartitionName
+from flows.domain.reassignment.throttle import SENDING
+from flows.domain.rejoining import RATE
 from flows.domain.scram import plain_line, scram_value
 from flows.domain.versions import Through
 from tests.world.effects import Effects, Fake, changes
+from tests.world.keystores import check_names
+from tests.world.listeners import check_change, protocols, told
 from tests.world.machines import FakeHost, FakeProvider
 
+LISTENED_AT = (9090, 9091, 9092, 9093, 9094, 9095, 9011)
 LISTS_NEEDED = ("/kafka-acl/Cluster/kafka-cluster", "/kafka-acl/Topic/__consumer_offsets")
 
 
@@ -54,6 +61,8 @@ class FakeCluster:
     moves: dict[PartitionName, tuple[int, ...]] = field(default_factory=dict)
     patience: int = 2
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    had: dict[PartitionName, Collection[int]] = field(default_factory=dict)
+    """Partition -> who was in sync when it was looked at last."""
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -65,6 +74,19 @@ class FakeCluster:
         """The brokers that run, but for those that were taken out and did not register anew."""
         found = sorted(registrations)
         return [broker for broker in found if self.left.get(broker) != registrations[broker]]
+
+    def caught_up(
+        self, partition: PartitionName, leader: int | None, alive: Collection[int]
+    ) -> Collection[int]:
+        """Who has all of it: not who was away, comes back, and gets next to nothing to fetch."""
+        listed = self.topics[partition[0]].config.get(f"{SENDING}.replicas")
+        rate = self.altered.get(leader or 0, {}).get(f"{SENDING}.rate")
+        found = alive
+        if listed and rate == RATE and f"{partition[1]}:{leader}" in listed.split(","):
+            before = self.had.get(partition, alive)
+            found = [each for each in alive if each == leader or each in before]
+        self.had[partition] = found
+        return found
 
     def copy(self, alive: Collection[int]) -> None:
         """Time goes on: what was looked at often enough is there, if its brokers live."""
@@ -94,6 +116,12 @@ class FakeZooKeeper(Fake):
         self.in_force: dict[str, dict[str, str]] = {}
         """What brokers know of each configuration; of a change only when it is announced."""
         self.clusters: defaultdict[str, FakeCluster] = defaultdict(FakeCluster)
+        self.controllers: dict[str, int | None] = {}
+
+    @contextmanager
+    def staying_connected(self, instance: Instance) -> Iterator[None]:
+        """Makes no difference here."""
+        yield
 
     def serving(self, instance: Instance) -> tuple[int, ...]:
         """The nodes that run."""
@@ -102,6 +130,11 @@ class FakeZooKeeper(Fake):
             for host in hosts_of(self.hosts, instance)
             if host.running and host.zookeeper is UnitState.ACTIVE
         )
+
+    def leader(self, instance: Instance) -> int | None:
+        """The newest of those that serve, if they are enough."""
+        serving = self.serving(instance)
+        return max(serving) if len(serving) > 1 else None
 
     def write(self, instance: Instance, nodes: Sequence[ZNode]) -> int:
         """One effect for each node that differs."""
@@ -127,6 +160,9 @@ class FakeZooKeeper(Fake):
     def remove(self, instance: Instance, path: str) -> bool:
         """An effect only when it was there."""
         self._demand_quorum(instance)
+        if path == "/controller":
+            self._elect(instance)
+            return True
         if path not in self.nodes[instance.id]:
             return False
         self._remove(instance, path)
@@ -154,13 +190,30 @@ class FakeZooKeeper(Fake):
         cluster.copy(alive)
         return ClusterState(
             registrations=self.registrations(instance),
-            controller=alive[0] if alive else None,
+            controller=self.controller(instance),
             partitions=tuple(_partitions(cluster, cluster.in_sync(self.registrations(instance)))),
             reassigning=cluster.moving,
             topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
             broker_configs={str(number): dict(each) for number, each in cluster.altered.items()},
             raised=self._raised(instance),
+            told={
+                host.machine.broker: told(host, cluster.altered.get(host.machine.broker, {}))
+                for host in hosts_of(self.hosts, instance)
+                if host.running and host.kafka is UnitState.ACTIVE
+            },
         )
+
+    def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
+        """As the state has them."""
+        names = {part.name for part in wanted}
+        return tuple(part for part in self.state(instance).partitions if part.name in names)
+
+    def controller(self, instance: Instance) -> int | None:
+        """Who took over last, as long as it runs; then the first that does."""
+        alive = sorted(self.registrations(instance))
+        if self.controllers.get(instance.id) not in alive:
+            self.controllers[instance.id] = alive[0] if alive else None
+        return self.controllers[instance.id]
 
     def _raised(self, instance: Instance) -> tuple[Raised, ...]:
         node = self.nodes.get(instance.id, {}).get(RAISED_PATH)
@@ -171,6 +224,12 @@ class FakeZooKeeper(Fake):
         self.nodes[instance.id][node.path] = node
         if not self.registrations(instance):
             self._read(instance, node.path)  # as every broker does when it starts
+
+    @changes
+    def _elect(self, instance: Instance) -> None:
+        alive, present = sorted(self.registrations(instance)), self.controller(instance)
+        others = [broker for broker in alive if broker != present]
+        self.controllers[instance.id] = others[-1] if others else present
 
     @changes
     def _remove(self, instance: Instance, path: str) -> None:
@@ -204,6 +263,8 @@ class FakeKafka(Fake):
         self.effects = effects
         self._zookeeper = zookeeper
         self.clusters = zookeeper.clusters
+        self.deaf: set[tuple[int, ListenerName]] = set()
+        """Listeners at which a broker that runs does not answer."""
 
     def cluster(self, instance: Instance) -> Cluster:
         """Metadata: replicas on brokers that run are in sync."""
@@ -218,6 +279,16 @@ class FakeKafka(Fake):
         if broker not in self._alive(instance):
             raise EffectFailed(f"broker {broker} does not answer")
         return self.cluster(instance)
+
+    def check_controller(self, instance: Instance, state: ClusterState) -> None:
+        """It runs."""
+        if state.controller not in self._zookeeper.registrations(instance):
+            raise EffectFailed(f"Kafka of {instance.name}: there is no controller")
+
+    @contextmanager
+    def near_controller(self, instance: Instance, state: ClusterState) -> Iterator[None]:
+        """Makes no difference here."""
+        yield
 
     @changes
     def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
@@ -237,6 +308,16 @@ class FakeKafka(Fake):
             for part in self._zookeeper.state(instance).partitions
         ):
             raise EffectFailed(f"{partition} has no leader")
+
+    def check_answers(self, broker: Broker, listener: Listener) -> None:
+        """A broker that runs answers, where nobody is held off."""
+        assert broker.machine is not None
+        host = self._zookeeper.hosts[broker.machine.name]
+        host.demand_answer()
+        held = listener.port in host.held or listener.port not in LISTENED_AT
+        held = held or (broker.id, listener.name) in self.deaf
+        if held or host.kafka is not UnitState.ACTIVE:
+            raise EffectFailed(f"{broker.address}:{listener.port} does not answer: refused")
 
     def create_topic(self, instance: Instance, topic: NewTopic) -> bool:
         """The topic exists; an effect only when it did not."""
@@ -258,10 +339,11 @@ class FakeKafka(Fake):
     def accepts(self, instance: Instance, broker: Broker, login: Login) -> bool:
         """As the broker knows the user by now."""
         self._alive(instance)
-        hosts = hosts_of(self._zookeeper.hosts, instance)
-        host = next(each for each in hosts if each.machine.broker == broker.id)
+        host = self._host(instance, broker.id)
         if host.kafka is not UnitState.ACTIVE:
             raise EffectFailed(f"broker {broker.id} does not answer")
+        if self._protocol(instance, host) != Protocol.SASL_SSL:
+            raise EffectFailed(f"broker {broker.id} does not ask for a password")
         if login.mechanism == "PLAIN":
             return _opens_line(host.contents.get(paths.PLAIN_USERS, ""), login)
         known = self._zookeeper.in_force.get(instance.id, {}).get(user_path(login.user))
@@ -324,8 +406,13 @@ class FakeKafka(Fake):
     @changes
     def alter_broker(self, instance: Instance, broker: int, values: Mapping[str, str]) -> None:
         """The broker has these values too, until it stops."""
-        if values and broker not in self._alive(instance):
+        if not values:
+            return
+        if broker not in self._alive(instance):
             raise EffectFailed(f"Kafka of {instance.name}: altering broker {broker} failed")
+        told = self.clusters[instance.id].altered.get(broker, {})
+        check_change(self._host(instance, broker), told, values)
+        check_names(self._host(instance, broker), told, values, instance.wish.release)
         self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 
     @changes
@@ -379,6 +466,10 @@ class FakeKafka(Fake):
             raise EffectFailed(f"Kafka of {instance.name}: there is no topic {topic}")
         if len(self._alive(instance)) < len(instance.brokers):
             raise EffectFailed("not every broker answers")
+        for host in hosts_of(self._zookeeper.hosts, instance):
+            wished = instance.listeners(instance.broker(host.machine.broker))[2].protocol
+            if self._protocol(instance, host) != wished:
+                raise EffectFailed(f"{host.machine.name} does not let clients in by {wished}")
         sent = len(cluster.topics[topic].assignment) * messages
         return RoundTrip(sent, sent - cluster.loses, 0.5)
 
@@ -392,6 +483,15 @@ class FakeKafka(Fake):
     @changes
     def _create(self, instance: Instance, topic: NewTopic) -> None:
         self.clusters[instance.id].topics[topic.name] = topic
+
+    def _host(self, instance: Instance, broker: int) -> FakeHost:
+        hosts = hosts_of(self._zookeeper.hosts, instance)
+        return next(each for each in hosts if each.machine.broker == broker)
+
+    def _protocol(self, instance: Instance, host: FakeHost) -> str | None:
+        """How clients come in through PRIVATE; None while the broker has no such listener."""
+        told = self.clusters[instance.id].altered.get(host.machine.broker, {})
+        return protocols(host, told).get(ListenerName.PRIVATE)
 
     def _alive(self, instance: Instance) -> list[int]:
         written = self._zookeeper.nodes.get(instance.id, {})
@@ -415,7 +515,8 @@ def _partitions(cluster: FakeCluster, alive: Sequence[int]) -> Iterator[Partitio
             elif leader is not None:
                 cluster.leaders[key] = leader
             # Kafka never empties the set: whoever was the last in it may lead again.
-            in_sync = tuple(broker for broker in replicas if broker in alive) or replicas[:1]
+            there = cluster.caught_up(key, leader, alive)
+            in_sync = tuple(broker for broker in replicas if broker in there) or replicas[:1]
             moving = cluster.moves.get((topic.name, number), ())
             listed = (*moving, *(broker for broker in replicas if broker not in moving))
             yield Partition(topic.name, number, leader, listed if moving else replicas, in_sync)

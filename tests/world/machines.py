@@ -10,12 +10,16 @@ from typing import Any
 
 from flows.adapters.site import Play, PlayResult
 from flows.domain import paths
+from flows.domain.access_seen import FILE_KEYS, HostWays
 from flows.domain.errors import EffectFailed
-from flows.domain.firewall import Hold
+from flows.domain.firewall import HELD, Hold
 from flows.domain.instance import HostState, Machine, UnitState
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
+from flows.domain.security_groups import GroupRule
+from flows.domain.seen_clients import SeenClient
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
+from tests.world.firewalls import filtered
 
 
 @dataclass
@@ -32,16 +36,28 @@ class FakeHost:
     zookeeper: UnitState = UnitState.ABSENT
     kafka: UnitState = UnitState.ABSENT
     kafka_starts: int = 0
+    started_with: str = ""
+    """`server.properties` as the broker read it when it started."""
+    firewall: str = ""
+    """The text that its kernel filters by, and the one that was loaded last."""
+    loaded: str = ""
     held: tuple[int, ...] = ()
+    muted: tuple[int, ...] = ()
     generation: int = 0
     size: MachineSize = field(default_factory=lambda: MachineSize(2, 4, 100))
     file_system_gb: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    clients: tuple[SeenClient, ...] = ()
 
     def demand_answer(self) -> None:
         """A machine that is down answers nobody."""
         if not self.running:
             raise EffectFailed(f"{self.machine.name}: it does not answer")
+
+    def load_firewall(self, text: str) -> None:
+        """It is loaded when the file is another one than was loaded last."""
+        if text != self.loaded:
+            self.firewall = self.loaded = text
 
     def take(self, owner: str, epoch: int) -> None:
         """The host belongs to the owner's operation; an older one is refused."""
@@ -63,8 +79,19 @@ class FakeProvider(Fake):
         self.effects = effects
         self.hosts: dict[str, FakeHost] = {}
         self.keeps_machines = False
+        self.restarts_to_resize = False
         self.free = Room(memory_mb=64_000, disk_gb=10_000)
         self._next = 11
+        self.routes_eips = True
+        self.eips_of_machines: dict[str, str] = {}
+        self.endpoints_of_test: dict[str, str] = {}
+        """Endpoint address -> machine: whoever owns the other network made them."""
+        self.translated: dict[tuple[str, int], str] = {}
+        """(EIP, port) -> private address, by the rules that gateways have in force."""
+        self.groups: dict[str, tuple[GroupRule, ...]] = {
+            "default": (GroupRule("0.0.0.0/0", ((1, 65_535),)),)
+        }
+        self.members: dict[str, str] = {}
 
     def defaults(self) -> Mapping[str, str]:
         """The only ones there are."""
@@ -156,9 +183,77 @@ class FakeProvider(Fake):
     def _give(self, name: str, size: MachineSize) -> None:
         self.hosts[name].size = size
 
+    def boot(self, name: str) -> None:
+        """What is enabled there runs again, with the files that are there."""
+        host = self.hosts[name]
+        host.running, host.zookeeper = True, UnitState.ACTIVE
+        host.firewall = host.loaded = host.contents.get(paths.FIREWALL, "")
+        start_kafka(host, host.generation)
+
     def clean_left(self) -> tuple[str, ...]:
         """Nothing outlives an instance."""
         return ()
+
+    def eips(self) -> Mapping[str, str]:
+        """EIP -> the machine or gateway that it leads to."""
+        return dict(self.eips_of_machines)
+
+    def eip_objection(self, eip: str) -> str:
+        """Every IPv4 address of 203.0.113.0/24 is one."""
+        return "" if eip.startswith("203.0.113.") else f"{eip} is none of 203.0.113.0/24"
+
+    def assign_eip(self, eip: str, machine: str) -> None:
+        """One effect, unless it leads there already."""
+        present = self.eips_of_machines.get(eip)
+        if present not in (None, machine):
+            raise EffectFailed(f"EIP {eip} belongs to {present}; release it first")
+        if present is None:
+            self._assign(eip, machine)
+
+    def release_eip(self, eip: str) -> None:
+        """One effect, when it leads anywhere."""
+        if eip in self.eips_of_machines:
+            self._release(eip)
+
+    def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
+        """Every group with its rules."""
+        return dict(self.groups)
+
+    def group_of(self, machine: str) -> str:
+        """The default one, unless the machine was put into another."""
+        return self.members.get(machine, "default")
+
+    def set_security_group(self, group: str, rules: Sequence[GroupRule]) -> None:
+        """One effect, when the rules are other ones."""
+        if self.groups.get(group) != tuple(rules):
+            self._set_group(group, tuple(rules))
+
+    def put_in_group(self, machine: str, group: str) -> None:
+        """One effect, when it is in another group."""
+        if group not in self.groups:
+            raise EffectFailed(f"there is no security group {group}")
+        if self.group_of(machine) != group:
+            self._put(machine, group)
+
+    def led_to(self, eip: str, port: int) -> str | None:
+        """What outside clients reach at an EIP: a machine's name or a private address."""
+        return self.translated.get((eip, port)) or self.eips_of_machines.get(eip)
+
+    @changes
+    def _assign(self, eip: str, machine: str) -> None:
+        self.eips_of_machines[eip] = machine
+
+    @changes
+    def _release(self, eip: str) -> None:
+        del self.eips_of_machines[eip]
+
+    @changes
+    def _set_group(self, group: str, rules: tuple[GroupRule, ...]) -> None:
+        self.groups[group] = rules
+
+    @changes
+    def _put(self, machine: str, group: str) -> None:
+        self.members[machine] = group
 
     @changes
     def _remove(self, name: str) -> None:
@@ -226,6 +321,7 @@ class FakeHosts(Fake):
             started_generation=host.generation,
             distributions=tuple(host.distributions),
             digests=dict(host.files),
+            default_gateway="198.18.0.1",
             disk_total_bytes=host.file_system_gb << 30,
         )
 
@@ -255,12 +351,35 @@ class FakeHosts(Fake):
     @changes
     def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
         """The ports are closed."""
-        self._taken(machine, epoch).held = hold.ports
+        host = self._taken(machine, epoch)
+        if hold.way == HELD:
+            host.held = hold.ports
+        else:
+            host.muted = hold.ports
 
     @changes
-    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
-        """No port is closed."""
-        self._taken(machine, epoch).held = ()
+    def let_in(self, machine: Machine, epoch: int, table: str, way: str = HELD) -> None:
+        """No port is closed in this way."""
+        host = self._taken(machine, epoch)
+        if way == HELD:
+            host.held = ()
+        else:
+            host.muted = ()
+
+    def ways(self, machine: Machine, table: str) -> HostWays:
+        """What its kernel filters, and what its broker would start with."""
+        host = self._hosts[machine.name]
+        host.demand_answer()
+        lines = host.contents.get(paths.SERVER_PROPERTIES, "").splitlines()
+        pairs = (line.partition("=") for line in lines)
+        file = {key: value for key, _, value in pairs if key in FILE_KEYS}
+        return HostWays(filtered(host.firewall), file)
+
+    @changes
+    def load_firewall(self, machine: Machine, epoch: int) -> None:
+        """The file is loaded."""
+        host = self._taken(machine, epoch)
+        host.firewall = host.loaded = host.contents[paths.FIREWALL]
 
     def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
         """All are empty."""
@@ -271,6 +390,14 @@ class FakeHosts(Fake):
         host = self._hosts[machine.name]
         host.take(_owner(machine), epoch)
         return host
+
+    def clients(self, machine: Machine) -> tuple[SeenClient, ...]:
+        """Those that the test said, if the broker runs."""
+        host = self._hosts[machine.name]
+        host.demand_answer()
+        if host.kafka is not UnitState.ACTIVE:
+            raise EffectFailed(f"{machine.name}: the broker does not tell its clients")
+        return host.clients
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
         """One line."""
@@ -299,6 +426,8 @@ class FakeAnsible(Fake):
         verbs = {
             "deliver.yml": self._deliver,
             "deliver_users.yml": self._deliver_users,
+            "deliver_certificates.yml": self._deliver_users,
+            "deliver_ways.yml": self._deliver_ways,
             "start_broker.yml": self._start_broker,
             "stop_broker.yml": self._stop_broker,
             "grow_disk.yml": self._grow_disk,
@@ -317,11 +446,26 @@ class FakeAnsible(Fake):
         changed = host.files != delivered
         host.files = delivered
         host.contents = {each["path"]: each["content"] for each in files}
+        host.load_firewall(host.contents.get(paths.FIREWALL, ""))
         host.file_system_gb = host.file_system_gb or host.size.disk_gb
         if paths.ZOOKEEPER_UNIT in variables["host_started_units"]:
             _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)
             host.zookeeper = UnitState.ACTIVE
         return int(changed)
+
+    @changes
+    def _deliver_ways(self, play: Play, machine: Machine) -> int:
+        host = self._hosts[machine.name]
+        host.take(_owner(machine), play.epoch)
+        files = [
+            *play.variables[machine.name]["host_files"],
+            *play.secrets[machine.name]["host_secret_files"],
+        ]
+        before = dict(host.contents)
+        host.contents |= {each["path"]: each["content"] for each in files}
+        host.files |= {each["path"]: _digest(each["content"]) for each in files}
+        host.load_firewall(host.contents.get(paths.FIREWALL, ""))
+        return int(before != host.contents)
 
     @changes
     def _deliver_users(self, play: Play, machine: Machine) -> int:
@@ -373,6 +517,7 @@ def start_kafka(host: FakeHost, generation: int) -> bool:
         return False
     _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
     host.kafka, host.generation = UnitState.ACTIVE, generation
+    host.started_with = host.contents[paths.SERVER_PROPERTIES]
     host.kafka_starts += 1
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from flows.domain.errors import Refused
 from tests.world.effects import Effects, Fake, changes
@@ -10,15 +11,17 @@ from tests.world.effects import Effects, Fake, changes
 _MADE: dict[tuple[str, ...], str] = {}
 """What was made once: worlds are alike, and keys, certificates and hashes are dear to make.
 
-Passwords are made anew, and what is made of them is told apart by them.
+Passwords are made anew, and what is made of them, or of an upload, is told apart by them, and by
+the day: certificates have one on which they end.
 """
 
 
 class FakeSecrets(Fake):
     """Implements `Secrets` on a dictionary."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, effects: Effects, now: Callable[[], datetime] | None = None) -> None:
         self.effects = effects
+        self._now = now
         self.kept: dict[tuple[str, str], str] = {}
         self.blocks: dict[str, str] = {}
 
@@ -68,11 +71,17 @@ class FakeSecrets(Fake):
         # A line for PLAIN makes its password on the way: too late to be told apart by it.
         if "password" in name or name.startswith("plain-"):
             return make()
-        key = (instance_id, name, *self._passwords(instance_id))
+        day = str(self._now().date()) if self._now else ""
+        key = (instance_id, name, day, *self._passwords(instance_id))
         if key not in _MADE:
             _MADE[key] = make()
         return _MADE[key]
 
     def _passwords(self, instance_id: str) -> list[str]:
-        ours = (name for of, name in self.kept if of == instance_id and "password" in name)
+        given = ("password", "upload")
+        ours = (
+            name
+            for of, name in self.kept
+            if of == instance_id and any(each in name for each in given)
+        )
         return [self.kept[instance_id, name] for name in sorted(ours)]

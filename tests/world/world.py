@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.adapters.credentials import kafka_credentials
+from flows.adapters.records.picture import picture
 from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
 from flows.domain.instance import Status, UnitState
@@ -17,11 +19,15 @@ from flows.procedures.operation import Operation, Outcome
 from flows.procedures.service import ServiceOperation, serve
 from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
+from tests.world.gateways import FakeGateways
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
-from tests.world.machines import FakeAnsible, FakeHosts, FakeProvider
+from tests.world.machines import FakeAnsible, FakeHost, FakeHosts, FakeProvider
 from tests.world.probe import FakeProbes
 from tests.world.records import FakeRecords
 from tests.world.secrets import FakeSecrets
+from tests.world.tls import FakeTls, check_mutual_trust, check_product_is_let_in
+from tests.world.uploads import FakeUploads
+from tests.world.vantages import FakeVantages
 
 
 class FakeProcesses:
@@ -55,18 +61,24 @@ class World:
     """Everything an operation can touch."""
 
     def __init__(self, provider: type[FakeProvider] = FakeProvider) -> None:
+        self.hosts_hold_stores = True
+        """False in a scene that plays on hosts without what creation brings them."""
         self.effects = Effects(check=self.check)
         self.clock = FakeClock()
         self.processes = FakeProcesses()
         self.provider = provider(self.effects)
         self.records = FakeRecords(self.effects, self.processes.alive, self.clock.now)
-        self.secrets = FakeSecrets(self.effects)
+        self.secrets = FakeSecrets(self.effects, self.clock.now)
+        self.uploads = FakeUploads()
         self.distributions = FakeDistributions(self.effects)
         self.hosts = FakeHosts(self.effects, self.provider)
         self.ansible = FakeAnsible(self.effects, self.provider)
         self.zookeeper = FakeZooKeeper(self.effects, self.provider)
         self.kafka = FakeKafka(self.effects, self.zookeeper)
         self.probes = FakeProbes(self.effects, self.clock)
+        self.tls = FakeTls(self.effects, self.zookeeper)
+        self.vantages = FakeVantages(self.effects, self.provider, self.zookeeper)
+        self.gateways = FakeGateways(self.effects, self.provider)
         self.stage = PlainStage()
         self._runs = 0
 
@@ -78,6 +90,7 @@ class World:
             provider=self._provider_named,
             records=self.records,
             secrets=self.secrets,
+            uploads=self.uploads,
             processes=self.processes,
             distributions=self.distributions,
             ansible=lambda instance_id, say: self.ansible,
@@ -85,6 +98,9 @@ class World:
             zookeeper=self.zookeeper,
             kafka=self.kafka,
             probes=self.probes,
+            tls=self.tls,
+            vantages=lambda name: self.vantages,
+            gateways=lambda name: self.gateways,
         )
 
     def _provider_named(self, name: str) -> FakeProvider:
@@ -134,8 +150,25 @@ class World:
         assert len(names) == len(set(names)), "two living instances have one name"
         for host in self.provider.hosts.values():
             self._check_host(host.machine.name, host.kafka, host.zookeeper)
+        self._check_trust()
         for shown in self.ansible.shown:
             assert not [secret for secret in self._passwords() if secret in shown]
+
+    def _check_trust(self) -> None:
+        """Nobody who runs is locked out: neither a broker by another, nor the product."""
+        if not self.hosts_hold_stores:
+            return
+        runs: dict[str, list[FakeHost]] = {}
+        for host in self.provider.hosts.values():
+            if host.running and host.kafka is UnitState.ACTIVE:
+                runs.setdefault(host.machine.name.rsplit("-", 2)[0], []).append(host)
+        for owner, hosts in runs.items():
+            for host in hosts:
+                check_mutual_trust(self.tls, host, hosts)
+            row = self.records.rows[owner]
+            check_product_is_let_in(
+                self.tls, kafka_credentials(self.secrets, picture(row, ())), hosts
+            )
 
     def _check_host(self, name: str, kafka: UnitState, zookeeper: UnitState) -> None:
         owner = name.rsplit("-", 2)[0]

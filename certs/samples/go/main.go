@@ -3,8 +3,9 @@
 //	go run . -password-file FILE produce TOPIC
 //	go run . -password-file FILE consume TOPIC
 //
-// Run it in this directory: the authorities to trust are read from the directory above. The
-// connection is described in settings.go; the password is the first line of the file.
+// Run it in this directory: the authorities to trust are read from the directory above, and so is
+// the client's certificate where the instance wants one instead of a password. The connection is
+// described in settings.go; the password is the first line of the file.
 package main
 
 import (
@@ -26,6 +27,8 @@ import (
 
 const (
 	authorities = "../phy_ca.crt"
+	certificate = "../client.crt"
+	key         = "../client.key"
 	patience    = 60 * time.Second
 )
 
@@ -62,6 +65,13 @@ func connection(passwordFile string) ([]kgo.Opt, error) {
 		kgo.SeedBrokers(brokers...),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
+	}
+	if mutualTLS {
+		shown, err := readCertificate()
+		if err != nil {
+			return nil, err
+		}
+		return append(options, kgo.DialTLSConfig(shown)), nil
 	}
 	if !saslSSL {
 		return options, nil
@@ -110,6 +120,20 @@ func readAuthorities() (*tls.Config, error) {
 		return nil, fmt.Errorf("%s: no certificate in it", authorities)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// readCertificate is readAuthorities and what this client shows itself.
+func readCertificate() (*tls.Config, error) {
+	trusted, err := readAuthorities()
+	if err != nil {
+		return nil, err
+	}
+	own, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	trusted.Certificates = []tls.Certificate{own}
+	return trusted, nil
 }
 
 // produce waits for all in-sync replicas, with idempotence: both are the library's defaults.

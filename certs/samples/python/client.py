@@ -4,8 +4,8 @@
     python3 client.py produce TOPIC
     python3 client.py consume TOPIC
 
-The connection is described in client.ini, next to this file. The password is asked for, or read
-from the first line of a file given as `--password-file FILE`.
+The connection is described in client.ini, next to this file. The password, where one is needed,
+is asked for, or read from the first line of a file given as `--password-file FILE`.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def main() -> int:
     connection: Settings = {**ini["connection"], "error_cb": note_refusal}
     if "sasl.username" in connection:
         connection["sasl.password"] = read_password(options.password_file)
-    if "ssl.ca.location" in connection:
-        connection["ssl.ca.location"] = str(HERE.parent / ini["connection"]["ssl.ca.location"])
+    for name in [name for name in connection if name.endswith(".location")]:
+        connection[name] = str(HERE.parent / ini["connection"][name])
     try:
         if options.verb == "produce":
             done = produce({**connection, **ini["producer"]}, options.topic, options.count)

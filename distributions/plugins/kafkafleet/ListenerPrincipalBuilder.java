@@ -66,6 +66,12 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder {
 
     @Override
     public KafkaPrincipal build(AuthenticationContext context) {
+        KafkaPrincipal client = principal(context);
+        Clients.OF_THIS_BROKER.note(client.getName(), context.clientAddress());
+        return client;
+    }
+
+    private KafkaPrincipal principal(AuthenticationContext context) {
         if (context instanceof SaslAuthenticationContext) {
             return ofLogin(((SaslAuthenticationContext) context).server());
         }

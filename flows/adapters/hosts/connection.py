@@ -42,10 +42,13 @@ class Answer:
 class Connection:
     """An open connection. It may be used by several threads at once, each with its channel."""
 
-    def __init__(self, machine: Machine, key: str) -> None:
-        """Connects; Unreachable, or EffectFailed when somebody else answers or we are unknown."""
+    def __init__(self, machine: Machine, key: str, *, rooted: bool = True) -> None:
+        """Connects; Unreachable, or EffectFailed when somebody else answers or we are unknown.
+
+        With `rooted` commands run as root, otherwise as the user who logs in.
+        """
         self.machine = machine
-        self._sudo = "" if machine.user == "root" else "sudo -n "
+        self._sudo = "" if machine.user == "root" or not rooted else "sudo -n "
         self._client = _connect(machine, key)
 
     @property

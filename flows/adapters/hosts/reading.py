@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from flows.adapters.hosts.foreign_rules import dropped_ports
+from flows.domain.access_seen import HostWays
 from flows.domain.instance import HostState, UnitState
+from flows.domain.loaded_firewall import loaded_firewall
 from flows.domain.machines import HostFacts
 from flows.domain.preflight import OUR_PORTS
+from flows.domain.seen_clients import SeenClient
 
 _ACTIVE = {"active", "reloading", "activating", "deactivating"}
 
@@ -29,6 +33,7 @@ def host_state(told: Mapping[str, Any]) -> HostState:
         digests=MappingProxyType(told["digests"]),
         memory_used_mb=told["memory_used_mb"],
         disk_mounted=told["disk_total_bytes"] > 0,
+        default_gateway=told["default_gateway"],
         disk_total_bytes=told["disk_total_bytes"],
         disk_used_bytes=told["disk_used_bytes"],
     )
@@ -52,6 +57,18 @@ def host_facts(told: Mapping[str, Any], asked: float, answered: float) -> HostFa
         data_disk=told["data_disk"],
         missing_packages=tuple(told["missing_packages"]),
     )
+
+
+def host_ways(told: Mapping[str, Any]) -> HostWays:
+    """How clients come in on a host."""
+    table = json.loads(told["table"]) if told["table"] else {}
+    return HostWays(loaded_firewall(table), MappingProxyType(told["file"]))
+
+
+def seen_client(line: str) -> SeenClient:
+    """A client from its line: user, address, seconds since it asked."""
+    user, address, seconds = line.split()
+    return SeenClient(user, address, int(seconds))
 
 
 def clock_offset(told: float, asked: float, answered: float) -> float:

@@ -9,21 +9,24 @@ from types import TracebackType
 from typing import Any
 
 from flows.adapters.hosts import journal, unpacking
-from flows.adapters.hosts.asking import ask
+from flows.adapters.hosts.asking import Call, ask, ask_in_turn
 from flows.adapters.hosts.connection import Connection, Unreachable
 from flows.adapters.hosts.connections import Connections
-from flows.adapters.hosts.reading import host_facts, host_state
+from flows.adapters.hosts.reading import host_facts, host_state, host_ways, seen_client
+from flows.domain.access_seen import FILE_KEYS, HostWays
 from flows.domain.errors import EffectFailed
-from flows.domain.firewall import Hold
+from flows.domain.firewall import HELD, Hold
 from flows.domain.instance import HostState, Machine
 from flows.domain.machines import HostFacts
-from flows.domain.paths import CONFIG, KAFKA_UNIT, TOPICS
+from flows.domain.paths import CONFIG, FIREWALL_UNIT, KAFKA_UNIT, SERVER_PROPERTIES, TOPICS
+from flows.domain.seen_clients import SeenClient
+from flows.domain.units import JOLOKIA_PORT
 
 _REMOTE = Path(__file__).parent / "remote"
 # The same files that the Ansible modules use: there is one rule for who may change a host.
 _SHARED = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet"
 CLAIM = _SHARED / "claim.py"
-_BROKER = _SHARED / "broker.py"
+BROKER = _SHARED / "broker.py"
 
 
 class SshHosts:
@@ -114,21 +117,39 @@ class SshHosts:
     def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
         """What still runs of a broker that was asked to stop; empty once it has stopped."""
         return tuple(
-            self._must(machine, lambda open_: ask(open_, _BROKER, "running", unit=KAFKA_UNIT))
+            self._must(machine, lambda open_: ask(open_, BROKER, "running", unit=KAFKA_UNIT))
         )
 
     def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
         """Nobody gets in at these ports until their time is over, counted from now."""
         self._change(machine, epoch, "hold", **{**vars(hold), "ports": list(hold.ports)})
 
-    def let_in(self, machine: Machine, epoch: int, table: str) -> None:
-        """No port is held any more."""
-        self._change(machine, epoch, "let_in", table=table)
+    def let_in(self, machine: Machine, epoch: int, table: str, way: str = HELD) -> None:
+        """No port is held any more in this way."""
+        self._change(machine, epoch, "let_in", table=table, way=way)
+
+    def ways(self, machine: Machine, table: str) -> HostWays:
+        """How clients come in, by this table of nftables and by what the broker starts with."""
+        given = {"table": table, "path": SERVER_PROPERTIES, "keys": list(FILE_KEYS)}
+        source = _REMOTE / "ways.py"
+        return host_ways(self._must(machine, lambda open_: ask(open_, source, "ways", **given)))
+
+    def load_firewall(self, machine: Machine, epoch: int) -> None:
+        """The kernel filters as the host's file says, whatever it did before."""
+        self._change(machine, epoch, "load", unit=FIREWALL_UNIT)
 
     def partition_bytes(self, machine: Machine, partitions: Sequence[str]) -> tuple[int, ...]:
         """What each partition (`topic-number`) takes on the disk; 0 for one that is not there."""
         given = {"root": TOPICS, "partitions": list(partitions)}
-        return tuple(self._must(machine, lambda open_: ask(open_, _BROKER, "sizes", **given)))
+        return tuple(self._must(machine, lambda open_: ask(open_, BROKER, "sizes", **given)))
+
+    def clients(self, machine: Machine) -> tuple[SeenClient, ...]:
+        """Who asked the broker for something in the last ten minutes; it must run."""
+        told = self._must(
+            machine,
+            lambda open_: ask(open_, _REMOTE / "clients.py", "clients", port=JOLOKIA_PORT),
+        )
+        return tuple(seen_client(line) for line in told)
 
     def logs(
         self, machine: Machine, unit: str, since: str, follow: bool
@@ -145,8 +166,7 @@ class SshHosts:
 
         def change(connection: Connection) -> Any:
             claimed = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
-            ask(connection, CLAIM, "claim", **claimed)
-            return ask(connection, _BROKER, verb, **given)
+            return ask_in_turn(connection, Call(CLAIM, "claim", claimed), Call(BROKER, verb, given))
 
         return self._must(machine, change)
 

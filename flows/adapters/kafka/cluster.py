@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from flows.adapters.kafka import administration, log_dirs, logins, round_trip
 from flows.adapters.kafka import groups as consumer_groups
+from flows.adapters.kafka.answering import check_answers
 from flows.adapters.kafka.connection import (
     PAUSE_SECONDS,
     REQUEST_SECONDS,
@@ -30,7 +32,7 @@ from flows.adapters.kafka.reassigning import (
     reassign_through_brokers,
     reassign_through_zookeeper,
 )
-from flows.adapters.kafka.shutdown import ShutdownRequest, shut_down
+from flows.adapters.kafka.shutdown import Address, Controllers, ShutdownRequest, check_controls
 from flows.adapters.kafka.through_zookeeper import Nodes, elect_through_zookeeper
 from flows.adapters.kafka.warming import warm
 from flows.domain.cluster import (
@@ -44,6 +46,7 @@ from flows.domain.cluster import (
 )
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Broker, Instance
+from flows.domain.listeners import Listener
 from flows.domain.versions import Through
 
 LIMIT_SECONDS = 20.0
@@ -70,6 +73,7 @@ class ConfluentKafka:
         self._zookeeper = zookeeper
         self._limit = limit_seconds
         self._request = min(limit_seconds, REQUEST_SECONDS)
+        self._controllers = Controllers()
 
     def cluster(self, instance: Instance) -> Cluster:
         """The brokers and partitions that the cluster knows, once it has a controller."""
@@ -92,6 +96,10 @@ class ConfluentKafka:
                 lambda client: administration.describe_cluster(client, self._request),
             )
 
+    def check_answers(self, broker: Broker, listener: Listener) -> None:
+        """The listener answers, before any login; EffectFailed when it does not."""
+        check_answers(str(broker.address), listener.port, secured=listener.secured)
+
     def shut_down(self, instance: Instance, state: ClusterState, broker: int) -> tuple[str, ...]:
         """The controller takes a broker out of what it leads and of every in-sync set.
 
@@ -102,11 +110,33 @@ class ConfluentKafka:
             raise EffectFailed(
                 f"Kafka of {instance.name}: there is no controller, or broker {broker} is gone"
             )
-        host, _, port = control_address(instance, state.controller).rpartition(":")
         request = ShutdownRequest(
             instance.wish.release.shutdown_request, broker, state.registrations[broker]
         )
-        return shut_down(self._credentials(instance), (host, int(port)), request)
+        return self._controllers.shut_down(
+            lambda: self._credentials(instance), _address(instance, state.controller), request
+        )
+
+    def check_controller(self, instance: Instance, state: ClusterState) -> None:
+        """The controller does what it is asked by now; EffectFailed when it does not."""
+        if state.controller is None:
+            raise EffectFailed(f"Kafka of {instance.name}: there is no controller")
+        version = instance.wish.release.shutdown_request
+        address = _address(instance, state.controller)
+        check_controls(self._credentials(instance), address, version)
+
+    @contextmanager
+    def near_controller(self, instance: Instance, state: ClusterState) -> Iterator[None]:
+        """Inside, `shut_down` goes over a connection that is open already.
+
+        One that cannot be opened, or breaks, is opened by the question.
+        """
+        if state.controller is None:
+            yield
+            return
+        address = _address(instance, state.controller)
+        with self._controllers.near(self._credentials(instance), address):
+            yield
 
     def warm(self, instance: Instance, partition: tuple[str, int], requests: int) -> None:
         """So many acks=all requests of a client to the partition's leader were answered."""
@@ -277,6 +307,11 @@ class ConfluentKafka:
                     if not may_pass(error) or time.monotonic() > deadline:
                         raise
                     time.sleep(PAUSE_SECONDS)
+
+
+def _address(instance: Instance, broker: int) -> Address:
+    host, _, port = control_address(instance, broker).rpartition(":")
+    return host, int(port)
 
 
 def _ask_once(

@@ -33,6 +33,7 @@ _IMPATIENT: Settings = {
     "topic.metadata.refresh.fast.interval.ms": 20,
 }
 _VERIFIED: Settings = {"ssl.endpoint.identification.algorithm": "https"}
+_UNNAMED: Settings = {"ssl.endpoint.identification.algorithm": "none"}
 
 _TRANSIENT = frozenset(
     {
@@ -60,7 +61,8 @@ class Credentials:
     """What the product shows to an instance, and whom it trusts there; all but names as PEM texts.
 
     `clients_ca_pem` and `probe_password` are None exactly when the instance has no SASL_SSL.
-    Keys and passwords go to librdkafka in memory, never as files.
+    The probe has a certificate where clients show one. Keys and passwords go to librdkafka in
+    memory, never as files.
     """
 
     control_certificate_pem: str
@@ -69,6 +71,10 @@ class Credentials:
     clients_ca_pem: str | None
     probe_user: str
     probe_password: str | None = field(repr=False)
+    probe_certificate_pem: str | None = None
+    probe_key_pem: str | None = field(repr=False, default=None)
+    clients_names_checked: bool = True
+    """False where a user's own certificate lacks a name that clients use, which was accepted."""
 
 
 def control_settings(instance: Instance, credentials: Credentials, seconds: float) -> Settings:
@@ -98,10 +104,18 @@ def client_settings(instance: Instance, credentials: Credentials) -> Settings:
     addresses = _addresses(instance, ListenerName.PRIVATE)
     if not instance.wish.sasl_ssl:
         return {**_IMPATIENT, "bootstrap.servers": addresses, "security.protocol": "PLAINTEXT"}
+    checked = _VERIFIED if credentials.clients_names_checked else _UNNAMED
+    verified = {**_IMPATIENT, **checked, "bootstrap.servers": addresses}
+    if instance.wish.mutual_tls:
+        return {
+            **verified,
+            "security.protocol": "SSL",
+            "ssl.certificate.pem": credentials.probe_certificate_pem,
+            "ssl.key.pem": credentials.probe_key_pem,
+            "ssl.ca.pem": credentials.clients_ca_pem,
+        }
     return {
-        **_IMPATIENT,
-        **_VERIFIED,
-        "bootstrap.servers": addresses,
+        **verified,
         "security.protocol": "SASL_SSL",
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": credentials.probe_user,

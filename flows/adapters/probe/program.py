@@ -1,8 +1,9 @@
 """What runs in the probe's process: `python -m flows.adapters.probe.program`.
 
 The first line on standard input is a JSON object: librdkafka's settings, a password among them,
-and the topic. Every quarter of a second a line on standard output tells what was seen; when
-standard input ends, or says so, the last line tells the sums.
+the topic, and how many messages per second it gets where a partition gets one seldom. Every
+quarter of a second a line on standard output tells what was seen; when standard input ends, or
+says so, the last line tells the sums.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -33,13 +37,14 @@ def main() -> None:
     """Writes and reads until it is told to end, or nobody listens any more."""
     order = json.loads(sys.stdin.readline())
     heard: dict[str, Any] = {"logger": Silent()}
-    writer = Writer(order["settings"], order["topic"], heard)
+    seldom = order.get("seldom_per_second")
+    writer = Writer(order["settings"], order["topic"], heard, seldom=seldom is not None)
     reader = Reader(order["settings"], heard, writer.token)
     over = threading.Event()
     threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
     partitions = _connect(writer, over)
     reader.begin(order["topic"], partitions, CONNECT_SECONDS)
-    _write(writer, reader, partitions, over)
+    _write(writer, reader, _beat(partitions, seldom), over)
     _tell_end(writer, reader)
 
 
@@ -63,18 +68,40 @@ def _connect(writer: Writer, over: threading.Event) -> list[int]:
             time.sleep(0.1)
 
 
-def _write(writer: Writer, reader: Reader, partitions: list[int], over: threading.Event) -> None:
-    period = max(PERIOD_SECONDS, len(partitions) / MOST_PER_SECOND)
-    due = told = time.monotonic()
+@dataclass(frozen=True)
+class _Beat:
+    """So many of the partitions are written to every so many seconds, in turn."""
+
+    partitions: list[int]
+    at_once: int
+    period: float
+
+    def turns(self) -> Iterator[tuple[int, ...]]:
+        """Who gets a message each time."""
+        endless = cycle(self.partitions)
+        while True:
+            yield tuple(islice(endless, self.at_once))
+
+
+def _beat(partitions: list[int], seldom: float | None) -> _Beat:
+    if seldom is not None:
+        return _Beat(partitions, 1, 1 / seldom)
+    everyone = len(partitions)
+    return _Beat(partitions, everyone, max(PERIOD_SECONDS, everyone / MOST_PER_SECOND))
+
+
+def _write(writer: Writer, reader: Reader, beat: _Beat, over: threading.Event) -> None:
+    turns, due = beat.turns(), time.monotonic()
+    told = due
     while not over.is_set():
         if (now := time.monotonic()) >= due:
-            due = max(due + period, now)
-            for partition in partitions:
+            due = max(due + beat.period, now)
+            for partition in next(turns):
                 writer.write(partition)
         writer.listen(max(0.001, min(due - time.monotonic(), 0.02)))
         if time.monotonic() - told >= TELL_SECONDS:
             told = time.monotonic()
-            ready = len(writer.gaps.last) == len(partitions)
+            ready = len(writer.gaps.last) == len(beat.partitions)
             _tell(ready=ready, **_sight(writer, reader))
 
 

@@ -45,26 +45,41 @@ class Gaps:
     last: dict[int, float] = field(default_factory=dict)
     found: list[tuple[str, int, float, float]] = field(default_factory=list)
 
-    def heard(self, partition: int) -> None:
-        """Something of the partition came just now."""
+    def heard(self, partition: int, since: float = 0.0) -> None:
+        """Something of the partition came just now; before `since` nobody waited for it."""
         now, before = time.monotonic(), self.last.get(partition)
         self.last[partition] = now
-        if before is not None and now - before >= SHORTEST_GAP_SECONDS:
+        if before is None:
+            return
+        before = max(before, since)
+        if now - before >= SHORTEST_GAP_SECONDS:
             self.found.append((self.kind, partition, before, now))
             if len(self.found) > 2 * MOST_GAPS:
                 self.found = sorted(self.found, key=lambda gap: gap[2] - gap[3])[:MOST_GAPS]
 
 
 class Writer:
-    """Sends numbered messages to all partitions in turn, idempotent and with acks=all."""
+    """Sends numbered messages to all partitions in turn, idempotent and with acks=all.
 
-    def __init__(self, settings: Mapping[str, Any], topic: str, heard: Mapping[str, Any]) -> None:
+    With `seldom` a partition gets a message every few seconds only: then it is silent as long as
+    a message waits, and not as long as there is none.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        topic: str,
+        heard: Mapping[str, Any],
+        *,
+        seldom: bool = False,
+    ) -> None:
         self.gaps = Gaps("write")
         self.sent = 0
         self.acknowledged: set[tuple[int, int]] = set()
         self.errors: list[str] = []
         self.token = token_hex(8)
         self._topic = topic
+        self._seldom = seldom
         self._next: Counter[int] = Counter()
         self._producer = Producer({**settings, **_PRODUCER, **heard})
 
@@ -79,13 +94,14 @@ class Writer:
         """One message; when the client cannot take it now, the same number is tried later."""
         number = self._next[partition]
         value = f"{self.token} {partition} {number}"
+        since = time.monotonic() if self._seldom else 0.0
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is not None:
                 self.errors.append(error.name())
                 return
             self.acknowledged.add((partition, number))
-            self.gaps.heard(partition)
+            self.gaps.heard(partition, since)
 
         try:
             self._producer.produce(self._topic, value, partition=partition, on_delivery=delivered)

@@ -14,10 +14,13 @@ from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine
 from flows.domain.machines import MachineOrder, MachineSize, Room
 from flows.domain.preflight import HostNeed
+from flows.domain.security_groups import GroupRule
 from flows.domain.wish import Wish
 from inventories.hosts import Host, HostList
 from inventories.hosts.choosing import Choice, Need, choose
 from inventories.hosts.model import zones_by_hosts
+
+_ONLY_GROUP = "default"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class HostsProvider:
 
     name = "hosts"
     keeps_machines = True
+    restarts_to_resize = False
+    routes_eips = False
 
     @property
     def words(self) -> str:
@@ -46,7 +51,7 @@ class HostsProvider:
             "provider": self.name,
             "network": "hosts",
             "subnet": "hosts",
-            "security_group": "default",
+            "security_group": _ONLY_GROUP,
         }
 
     def objections(self, wish: Wish) -> tuple[str, ...]:
@@ -155,6 +160,40 @@ class HostsProvider:
         """Hosts that wait to be cleaned and answer again are clean and free; a line for each."""
         left = [place for place in self.taken.all() if place.to_be_cleaned]
         return tuple(line for line in each(self._clean, left) if line)
+
+    def eips(self) -> Mapping[str, str]:
+        """Nothing is known: whoever owns the network leads EIPs to hosts."""
+        return {}
+
+    def eip_objection(self, eip: str) -> str:
+        """Any address may be one."""
+        return ""
+
+    def assign_eip(self, eip: str, machine: str) -> None:
+        """Nothing is done: the EIP has to lead there already, which a proof shows."""
+
+    def release_eip(self, eip: str) -> None:
+        """Nothing is done."""
+
+    def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
+        """The only one, which lets everything through to the hosts' own firewalls."""
+        return {_ONLY_GROUP: (GroupRule("0.0.0.0/0", ((1, 65_535),)),)}
+
+    def group_of(self, machine: str) -> str:
+        """The only one."""
+        return _ONLY_GROUP
+
+    def set_security_group(self, group: str, rules: Sequence[GroupRule]) -> None:
+        """EffectFailed: the network of own hosts is its owner's."""
+        raise EffectFailed(
+            f"own hosts: security group {group}: there is only {_ONLY_GROUP}, and its rules are "
+            "those of the owner's network"
+        )
+
+    def put_in_group(self, machine: str, group: str) -> None:
+        """EffectFailed for any other than the only one."""
+        if group != _ONLY_GROUP:
+            raise EffectFailed(f"own hosts: security group {group}: there is only {_ONLY_GROUP}")
 
     def _select(self, orders: Sequence[MachineOrder]) -> tuple[Mapping[str, Host], tuple[str, ...]]:
         """New hosts by machine; hosts that are looked at and not fit are passed over."""

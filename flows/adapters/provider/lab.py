@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 from flows.domain.errors import EffectFailed, refusal
 from flows.domain.instance import Machine
 from flows.domain.machines import MachineOrder, MachineSize, Room
+from flows.domain.security_groups import GroupRule
 from flows.domain.wish import Wish
 from inventories import lab as labs
 
@@ -20,6 +21,8 @@ class LabProvider:
 
     name = "lab"
     keeps_machines = False
+    restarts_to_resize = False
+    routes_eips = True
 
     def __init__(self, lab: labs.Lab) -> None:
         self._lab = lab
@@ -116,6 +119,50 @@ class LabProvider:
     def clean_left(self) -> tuple[str, ...]:
         """Nothing: no machine outlives its instance."""
         return ()
+
+    def eips(self) -> Mapping[str, str]:
+        """Every EIP that leads somewhere."""
+        return {str(eip): name for eip, name in _asked(self._lab.eips).items()}
+
+    def eip_objection(self, eip: str) -> str:
+        """Only the addresses of the lab's own network of EIPs are any."""
+        network: IPv4Network = _asked(lambda: self._lab.plan.eips)
+        if IPv4Address(eip) in set(network.hosts()):
+            return ""
+        return f"the lab's EIPs are the addresses of {network}"
+
+    def assign_eip(self, eip: str, machine: str) -> None:
+        """Outside clients reach the machine there; an EIP of the gateway ends at the gateway."""
+        _asked(lambda: self._lab.assign_eip(IPv4Address(eip), machine))
+
+    def release_eip(self, eip: str) -> None:
+        """The EIP leads nowhere."""
+        _asked(lambda: self._lab.release_eip(IPv4Address(eip)))
+
+    def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
+        """The default group and those that were made."""
+        found = _asked(self._lab.security_groups)
+        return {name: tuple(map(_group_rule, rules)) for name, rules in found.items()}
+
+    def group_of(self, machine: str) -> str:
+        """The group that the lab shows."""
+        found = self._lab.show(machine)
+        if found is None:
+            raise EffectFailed(f"lab: there is no machine {machine}")
+        return found.security_group
+
+    def set_security_group(self, group: str, rules: Sequence[GroupRule]) -> None:
+        """The group has exactly these rules; SSH stays the host's."""
+        wished = [labs.Rule(source=IPv4Network(each.source), ports=each.ports) for each in rules]
+        _asked(lambda: self._lab.set_security_group(group, wished))
+
+    def put_in_group(self, machine: str, group: str) -> None:
+        """The machine is in this group and in no other."""
+        _asked(lambda: self._lab.put_in_group(machine, group))
+
+
+def _group_rule(rule: labs.Rule) -> GroupRule:
+    return GroupRule(str(rule.source), rule.ports)
 
 
 def _spec(order: MachineOrder) -> labs.MachineSpec:

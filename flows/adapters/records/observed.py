@@ -8,6 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from flows.domain.expiry import Renewal, SeenCertificate
+
 
 @dataclass(frozen=True)
 class Disk:
@@ -23,7 +25,8 @@ class Observed:
 
     `disks` is broker -> disk, of those whose host answered; `certificates` is what a certificate
     is for -> when it expires; `limited` is broker -> start of the process that was told its limits
-    of connections (`flows.domain.connections`).
+    of connections (`flows.domain.connections`); `seen` is what the daily look at the certificates
+    found at `seen_at`.
     """
 
     at: datetime | None = None
@@ -34,6 +37,8 @@ class Observed:
     disks: Mapping[int, Disk] = field(default_factory=lambda: MappingProxyType({}))
     certificates: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     limited: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+    seen: tuple[SeenCertificate, ...] = ()
+    seen_at: datetime | None = None
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Observed:
@@ -49,6 +54,8 @@ class Observed:
             disks={int(broker): Disk(**disk) for broker, disk in stored.get("disks", {}).items()},
             certificates={name: datetime.fromisoformat(end) for name, end in certificates.items()},
             limited={int(broker): start for broker, start in stored.get("limited", {}).items()},
+            seen=tuple(_read_certificate(each) for each in stored.get("seen", ())),
+            seen_at=_moment(stored.get("seen_at")),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -62,4 +69,19 @@ class Observed:
             "disks": {str(broker): asdict(disk) for broker, disk in self.disks.items()},
             "certificates": {name: end.isoformat() for name, end in self.certificates.items()},
             "limited": {str(broker): start for broker, start in self.limited.items()},
+            "seen": [_stored_certificate(each) for each in self.seen],
+            "seen_at": self.seen_at.isoformat() if self.seen_at else None,
         }
+
+
+def _read_certificate(stored: Mapping[str, Any]) -> SeenCertificate:
+    renewal, expires = Renewal(stored["renewal"]), _moment(stored["expires"])
+    return SeenCertificate(**{**stored, "renewal": renewal, "expires": expires})
+
+
+def _stored_certificate(seen: SeenCertificate) -> dict[str, Any]:
+    return {**asdict(seen), "expires": seen.expires.isoformat() if seen.expires else None}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -10,9 +10,11 @@ from typing import Literal
 from certs.authority import Authority, Kind
 from certs.leaf import Leaf
 from flows.adapters.site import Secrets
+from flows.domain.certificates import Certificates
 from flows.domain.errors import EffectFailed
 from flows.domain.host_secrets import Store
 from flows.domain.instance import Instance
+from flows.domain.uploaded import UploadedCertificates
 from flows.domain.wish import User, Wish
 
 SSH_KEY = "ssh-key"
@@ -27,6 +29,45 @@ ZOOKEEPER_PASSWORD = "zookeeper-kafka"
 def authority_name(kind: Kind, generation: int = 1) -> str:
     """The name under which an authority is kept."""
     return f"{kind}-authority-{generation}"
+
+
+def control_leaf_name(wish: Wish) -> str:
+    """The name under which the product's present certificate is kept."""
+    numbers = wish.internal
+    first = numbers.leaf == 1
+    return CONTROL_LEAF if first else f"{CONTROL_LEAF}.{numbers.authority}.{numbers.leaf}"
+
+
+def probe_leaf_name(wish: Wish) -> str:
+    """The name under which the certificate of the probe, by the present authority, is kept."""
+    return f"probe-certificate-{wish.client_facing.authority}"
+
+
+def upload_name(generation: int) -> str:
+    """The name of a user's own certificate; its authority has the number `generation`."""
+    return f"clients-upload-{generation}"
+
+
+def certificates(wish: Wish, kind: Kind) -> Certificates:
+    """The numbers of one side's certificates."""
+    return wish.internal if kind == "internal" else wish.client_facing
+
+
+def trusted_authorities(secrets: Secrets, instance: Instance, kind: Kind) -> tuple[bytes, ...]:
+    """The certificates (PEM) of all authorities that may be trusted now, the oldest first."""
+    found = certificates(instance.wish, kind)
+    return tuple(
+        pem for number in found.trusted for pem in _authority_pems(secrets, instance, kind, number)
+    )
+
+
+def _authority_pems(
+    secrets: Secrets, instance: Instance, kind: Kind, number: int
+) -> tuple[bytes, ...]:
+    if number in certificates(instance.wish, kind).uploaded:
+        return read_upload(kept(secrets, instance, upload_name(number))).trusted
+    text = kept(secrets, instance, authority_name(kind, number))
+    return (read_authority(text).certificate_pem,)
 
 
 UserSecret = Literal["password", "scram", "plain"]
@@ -62,13 +103,36 @@ def read_authority(text: str) -> Authority:
 
 
 def write_leaf(leaf: Leaf) -> str:
-    """A certificate with its key as text."""
-    return _write_pair(leaf.certificate_pem, leaf.key_pem)
+    """A certificate with its key, and what is sent after it, as text."""
+    pair = json.loads(_write_pair(leaf.certificate_pem, leaf.key_pem))
+    return json.dumps({**pair, "chain": [each.decode() for each in leaf.chain]})
 
 
 def read_leaf(text: str) -> Leaf:
     """A certificate with its key from its text."""
-    return Leaf(*_read_pair(text))
+    chain = json.loads(text).get("chain", ())
+    return Leaf(*_read_pair(text), chain=tuple(each.encode() for each in chain))
+
+
+def write_upload(upload: UploadedCertificates) -> str:
+    """A user's own certificate as text."""
+    return json.dumps(
+        {
+            "key": upload.key.decode(),
+            "chain": [each.decode() for each in upload.chain],
+            "trusted": [each.decode() for each in upload.trusted],
+        }
+    )
+
+
+def read_upload(text: str) -> UploadedCertificates:
+    """A user's own certificate from its text."""
+    found = json.loads(text)
+    return UploadedCertificates(
+        key=found["key"].encode(),
+        chain=tuple(each.encode() for each in found["chain"]),
+        trusted=tuple(each.encode() for each in found["trusted"]),
+    )
 
 
 def write_store(store: Store, expires: datetime) -> str:

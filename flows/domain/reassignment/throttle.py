@@ -7,7 +7,7 @@ a broker has one rate for each. A rate below what is produced to the partitions 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flows.domain.cluster import ClusterState, Partition
@@ -92,6 +92,29 @@ def left_over(state: ClusterState) -> dict[str, tuple[str, ...]]:
         for entity, config in {**topics, **brokers}.items()
     }
     return {entity: keys for entity, keys in found.items() if keys}
+
+
+def copying(state: ClusterState) -> bool:
+    """Whether a replica is still copied under a throttle: listed, on a broker that runs, not in
+    sync. No reassignment says so while a broker that lost its disk gets its replicas back.
+    """
+    behind = {
+        (part.topic, part.number): set(part.replicas) - set(part.in_sync)
+        for part in state.partitions
+    }
+    return any(
+        broker in state.registrations and broker in behind.get((topic, number), ())
+        for topic, config in state.topic_configs.items()
+        for number, broker in _listed(config.get(TOPIC_KEYS[1], ""))
+    )
+
+
+def _listed(replicas: str) -> Iterator[tuple[int, int]]:
+    """`0:1,1:3` as partition and broker; `*`, which is not ours, names none."""
+    for each in replicas.split(","):
+        number, colon, broker = each.partition(":")
+        if colon and number.isdigit() and broker.isdigit():
+            yield int(number), int(broker)
 
 
 def left_behind(state: ClusterState) -> bool:

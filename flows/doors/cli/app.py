@@ -288,11 +288,56 @@ def logs(
 
 
 @app.command()
+def certificates(name: Name, json: AsJson = False) -> None:
+    """Show what an instance serves and when it ends.
+
+    Every listener is asked now; exits 1 if something ends within 7 days or does not answer.
+    """
+    from flows.doors.cli import certificates as shown
+
+    raise typer.Exit(shown.show(name, as_json=json))
+
+
+@app.command()
 def users(name: Name, json: AsJson = False) -> None:
     """List who can log in to an instance."""
     from flows.doors.cli import answers
 
     answers.list_users(name, as_json=json)
+
+
+@app.command()
+def access(name: Name, json: AsJson = False) -> None:
+    """List by which addresses clients come in, to whom each is open, and who answers there now.
+
+    Asked from where clients are; exits 1 unless the right broker answers at each.
+    """
+    from flows.doors.cli import instance
+
+    raise typer.Exit(instance.print_access(name, as_json=json))
+
+
+@app.command()
+def check_access(name: Name, json: AsJson = False) -> None:
+    """List where clients' ways are not as wished: firewalls, gateways, brokers, connections.
+
+    Looked at now; exits 1 when there is a difference. converge-access puts it right.
+    """
+    from flows.doors.cli import instance
+
+    raise typer.Exit(instance.print_drift(name, as_json=json))
+
+
+@app.command()
+def dnat(name: Name, json: AsJson = False) -> None:
+    """List the rules of DNAT that lead to an instance, as its gateways have them now.
+
+    With the connections that came through each since it was loaded; exits 1 unless all are in
+    force and will be after a boot.
+    """
+    from flows.doors.cli import instance
+
+    raise typer.Exit(instance.print_dnat(name, as_json=json))
 
 
 @app.command()
@@ -305,6 +350,34 @@ def credentials(
     from flows.doors.cli import instance
 
     instance.print_credentials(name, user, as_json=json)
+
+
+@app.command("client-certificates")
+def list_client_certificates(name: Name, json: AsJson = False) -> None:
+    """List the certificates issued to clients."""
+    from flows.doors.cli import instance
+
+    instance.print_client_certificates(name, as_json=json)
+
+
+@app.command("client-certificate")
+def client_certificate(
+    name: Name,
+    user: Annotated[str, typer.Argument(help="Whose certificate.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New directory.", show_default=False)
+    ],
+    number: Annotated[int, typer.Option(help="Which one, where several wait.")] = 0,
+) -> None:
+    """Hand out a certificate, once (audited).
+
+    With its key, as PEM and PKCS#12, and with ready settings of all clients. The key is nowhere
+    else afterwards.
+    """
+    from flows.doors.cli import instance
+    from flows.queries.client_certificates import Asked
+
+    instance.write_client_certificate(name, Asked(user, number), output)
 
 
 @app.command()
@@ -365,7 +438,7 @@ def prove_project(
 ) -> None:
     """Prove the project, stage by stage.
 
-    ruff, mypy, import-linter, ansible-lint, pytest with the tests in the lab.
+    ruff, mypy, import-linter, ansible-lint, pytest, pytest in the lab.
     """
     from flows.doors.cli import checks
 

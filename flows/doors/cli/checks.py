@@ -24,18 +24,36 @@ class Stage:
     argv: tuple[str, ...]
 
 
+def _tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(BIN / name), *arguments)
+
+
+STATIC = (
+    Stage("ruff check", _tool("ruff", "check")),
+    Stage("ruff format", _tool("ruff", "format", "--check")),
+    Stage("mypy", _tool("mypy")),
+    Stage("import-linter", _tool("lint-imports")),
+    Stage(
+        "ansible-lint", _tool("ansible-lint", "--offline", "--profile", "production", "playbooks")
+    ),
+)
+
+
 def check_all(*, everything: bool, without_lab: bool) -> int:
     """Every stage has passed, or the first that did not is named; answers the exit code.
 
-    Pytest comes last, so that its closing line is the last one when all is well.
+    The tests come last, so that pytest's closing line is the last one when all is well; those in
+    the lab run also when others have failed, since both take long.
     """
     missing = _missing_for_lab()
-    *static, tests = stages(everything=everything, with_lab=not missing)
-    if not all(_passes(stage) for stage in static):
+    if not all(_passes(stage) for stage in STATIC):
         return 1
     if missing:
         _say_skipped(missing)
-    if not _passes(tests, quietly=True):
+    tests = stages_of_tests(everything=everything, with_lab=not missing)
+    failed = [stage.name for stage in tests if not _passes(stage, quietly=stage is tests[-1])]
+    if failed:
+        print(f"── FAILED: {', '.join(failed)}", flush=True)
         return 1
     if missing and not without_lab:
         print("── FAILED: without the lab this is no proof; --without-lab accepts that")
@@ -43,21 +61,13 @@ def check_all(*, everything: bool, without_lab: bool) -> int:
     return 0
 
 
-def stages(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
-    """The stages in their order: what is quick and static first."""
-    unwanted = [mark for mark, wanted in (("lab", with_lab), ("slow", everything)) if not wanted]
-    marks = " and ".join(f"not {mark}" for mark in unwanted)
-    return (
-        Stage("ruff check", _tool("ruff", "check")),
-        Stage("ruff format", _tool("ruff", "format", "--check")),
-        Stage("mypy", _tool("mypy")),
-        Stage("import-linter", _tool("lint-imports")),
-        Stage(
-            "ansible-lint",
-            _tool("ansible-lint", "--offline", "--profile", "production", "playbooks"),
-        ),
-        Stage("pytest", _tool("pytest", *(("-m", marks) if marks else ()))),
-    )
+def stages_of_tests(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
+    """The tests: what needs no lab by a process for each core, then what does, alone."""
+    slow = "" if everything else " and not slow"
+    by_cores = ("-n", "auto", "--maxprocesses=8", "--dist=loadfile")
+    apart = Stage("pytest", _tool("pytest", "-m", f"not lab{slow}", *by_cores))
+    in_lab = Stage("pytest in the lab", _tool("pytest", "-m", f"lab{slow}"))
+    return (apart, in_lab) if with_lab else (apart,)
 
 
 def benchmark(name: str, arguments: Sequence[str]) -> int:
@@ -91,7 +101,7 @@ def _passes(stage: Stage, *, quietly: bool = False) -> bool:
     ended = subprocess.run(stage.argv, cwd=CHECKOUT, env=_environment(), check=False)
     seconds = time.monotonic() - began
     if ended.returncode:
-        print(f"── {stage.name}: FAILED after {seconds:.1f} s; the rest was not run", flush=True)
+        print(f"── {stage.name}: FAILED after {seconds:.1f} s", flush=True)
     elif not quietly:
         print(f"── {stage.name}: passed in {seconds:.1f} s", flush=True)
     return ended.returncode == 0
@@ -103,10 +113,6 @@ def _count_lab_tests() -> int:
         argv, cwd=CHECKOUT, env=_environment(), capture_output=True, text=True, check=False
     )
     return sum("::" in line for line in listed.stdout.splitlines())
-
-
-def _tool(name: str, *arguments: str) -> tuple[str, ...]:
-    return (str(BIN / name), *arguments)
 
 
 def _environment() -> dict[str, str]:

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.domain.errors import Refused
+from flows.domain.errors import Refused, refusal
+from flows.domain.request import UPLOAD, named_upload
 from flows.doors.asker import at_the_terminal, labels
 from flows.doors.catalogue import AnyOperation, operation_named
 from flows.doors.cli.display import display
 from flows.doors.cli.output import print_json, print_markdown
 from flows.doors.follow import RunSeen, follow
 from flows.doors.prefect_api import PrefectApi, deployment, open_api, pages, ui_link
-from flows.doors.secret_blocks import given_secret, leave_secrets, named_block, take_back
+from flows.doors.secret_blocks import BLOCK, given_secret, leave_secrets, named_block, take_back
 from flows.doors.wiring import open_records
 from flows.settings import Settings, load_settings
 
@@ -89,12 +90,32 @@ def worst(codes: Sequence[int]) -> int:
     return 1 if 1 in codes else max(codes)
 
 
+def reference(operation: AnyOperation, field: str, text: str) -> str | None:
+    """What goes to the run as it was typed: the name of a block, or of a file among the uploads.
+
+    None for what has to become a block first. A file never does: whatever this machine's user can
+    read is not for the product to take.
+    """
+    block = named_block(text)
+    if block is not None or field not in operation.request.upload_fields:
+        return block
+    if named_upload(text) is None:
+        raise refusal(
+            field,
+            "(not shown)",
+            f"accepted are {UPLOAD}NAME of a file in {load_settings().uploads}, and {BLOCK}NAME of "
+            "a Secret block with the file in base64",
+        )
+    return text
+
+
 def _secrets_left(
     api: PrefectApi, operation: AnyOperation, given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The parameters with references in place of secrets, and the blocks made for them."""
     fields = [key for key in operation.request.secret_fields if given.get(key)]
-    named = {key: block for key in fields if (block := named_block(given[key])) is not None}
+    found = {key: reference(operation, key, given[key]) for key in fields}
+    named = {key: words for key, words in found.items() if words is not None}
     values = {key: given_secret(key, given[key]) for key in fields if key not in named}
     blocks = leave_secrets(api, values)
     return {**given, **named, **blocks}, blocks

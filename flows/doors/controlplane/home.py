@@ -11,7 +11,7 @@ from flows.domain.errors import Refused
 from flows.settings import Settings
 
 MARKER = "kafka-fleet-home"
-_OURS = ("settings.toml", "secrets", "logs", "run", "prefect", "records.")
+_OURS = ("settings.toml", "secrets", "uploads", "logs", "run", "prefect", "records.")
 UI_USER = "fleet"
 
 
@@ -26,7 +26,8 @@ def prepare_home(settings: Settings) -> None:
             f"FLEET_HOME {home}: the directory holds other things; an empty or a new one is "
             "accepted, because `fleet clean` removes all of it"
         )
-    for path in (home, settings.secrets, settings.logs, settings.run, home / "prefect"):
+    ours = (settings.secrets, settings.uploads, settings.logs, settings.run, home / "prefect")
+    for path in (home, *ours):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
     (home / MARKER).touch(mode=0o600)

@@ -61,19 +61,24 @@ def note_generation(state: str, generation: int) -> None:
     os.replace(partial, path)
 
 
-def hold(table: str, ports: list[int], seconds: int) -> None:
-    """Nobody gets in at these ports for so many seconds, counted from now."""
+def hold(table: str, ports: list[int], seconds: int, way: str = "held") -> None:
+    """Nobody gets in at these ports, or out to them, for so many seconds, counted from now."""
     told = ", ".join(f"{port} timeout {seconds}s" for port in ports)
     named = ", ".join(str(port) for port in ports)
-    element = f"element inet {table} held"
+    element = f"element inet {table} {way}"
     # Adding what is there leaves its time as it is: so it is taken out and put in again, at once.
     lines = [f"add {element} {{ {told} }}", f"delete {element} {{ {named} }}"]
     _run("/usr/sbin/nft", "-f", "-", given="\n".join([*lines, lines[0]]) + "\n")
 
 
-def let_in(table: str) -> None:
-    """No port is held any more."""
-    _run("/usr/sbin/nft", "flush", "set", "inet", table, "held")
+def let_in(table: str, way: str = "held") -> None:
+    """No port is held any more in this way."""
+    _run("/usr/sbin/nft", "flush", "set", "inet", table, way)
+
+
+def load(unit: str) -> None:
+    """The unit has loaded its file anew, whatever was done to its rules since."""
+    _run("systemctl", "reload-or-restart", unit)
 
 
 def sizes(root: str, partitions: list[str]) -> list[int]:

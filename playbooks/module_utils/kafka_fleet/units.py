@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from . import applied
@@ -26,12 +26,14 @@ class UnitFailed(Exception):
 class Wished:
     """What units should be. `loaded` is unit -> the file it loads, again whenever that changed.
 
+    What `anew` names loads its file in any case: somebody changed by hand what it had loaded.
     `generation` is noted in the state directory when a unit is really started by this call.
     """
 
     state: str
     enabled: tuple[str, ...] = ()
     loaded: Mapping[str, str] = field(default_factory=dict)
+    anew: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
     generation: int | None = None
@@ -69,8 +71,17 @@ def kill(state: str) -> list[str]:
         _stop_killed(unit)
     if here:
         run("systemctl", "disable", "--quiet", *here)
-    shutil.rmtree(LOADED, ignore_errors=True)
+    _forget_loaded(units)
     return [f"kill {unit}" for unit in here]
+
+
+def _forget_loaded(units: Iterable[str]) -> None:
+    """A gateway may serve other instances, whose units stay loaded."""
+    for unit in units:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(LOADED, unit))
+    if os.path.isdir(LOADED) and not os.listdir(LOADED):
+        os.rmdir(LOADED)
 
 
 def _up_to_date(wished: Wished) -> dict[str, dict[str, str]]:
@@ -109,7 +120,8 @@ def _load(wished: Wished, found: Mapping[str, Mapping[str, str]], unit: str) -> 
     path, note = wished.loaded[unit], os.path.join(LOADED, unit)
     digest = _digest(path)
     active = found[unit]["ActiveState"] == "active"
-    if active and digest is not None and digest == _text(note):
+    same = digest is not None and digest == _text(note)
+    if active and same and unit not in wished.anew:
         return []
     if not wished.check:
         _systemctl(wished, "reload" if active else "start", unit)

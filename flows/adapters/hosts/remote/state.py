@@ -1,9 +1,11 @@
 """What a host says of itself: marker, units, what is applied, how full the data disk is."""
 
 import hashlib
+import ipaddress
 import json
 import os
 import subprocess
+import sys
 from typing import Any
 
 STATE = "/etc/kafka-fleet"
@@ -24,6 +26,7 @@ def state() -> dict[str, Any]:
         "distributions": _distributions(),
         "digests": _digests(),
         "memory_used_mb": _memory_used_mb(),
+        "default_gateway": _default_gateway(),
         "disk_total_bytes": total,
         "disk_used_bytes": used,
     }
@@ -84,6 +87,18 @@ def _memory_used_mb() -> int:
         fields = dict(line.split(":", 1) for line in file)
     total, available = (int(fields[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
     return (total - available) // 1024
+
+
+def _default_gateway() -> str:
+    """The next hop of the default route with the lowest metric; empty when there is none."""
+    with open("/proc/net/route", encoding="ascii") as file:
+        routes = [line.split() for line in file.read().splitlines()[1:]]
+    found = [row for row in routes if row[1] == "00000000" and row[7] == "00000000"]
+    if not found:
+        return ""
+    gateway = min(found, key=lambda row: int(row[6]))[2]
+    # The kernel writes the address as a number of the host's own byte order.
+    return str(ipaddress.IPv4Address(int(gateway, 16).to_bytes(4, sys.byteorder)))
 
 
 def _disk() -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""Yelp's kafka-utils as one of the arms."""

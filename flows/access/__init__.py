@@ -1,0 +1,1 @@
+"""How clients of other networks reach the brokers."""

@@ -1,0 +1,88 @@
+"""A broker with many partitions comes back into the in-sync sets in portions.
+
+A leader writes one in-sync set after the other to ZooKeeper within one fetch of the follower, some
+milliseconds each, and from the first of them on every acks=all waits for that follower, which gets
+its answer after the last one. With hundreds of partitions a leader that is seconds.
+
+That is worst for what is written to, which waits for all that is not: a broker has more than a
+hundred partitions of Kafka's own topics alone.
+
+A replica that gets no data does not catch up, so it is not taken in: each leader is told to send
+next to nothing to it (KIP-73) until its portion's turn comes. Only replicas that are out of sync
+are held back by that; the other followers fetch as ever.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
+from flows.domain.gates import absent_from
+from flows.domain.reassignment.throttle import SENDING
+
+PORTION = 40
+RATE = "1"
+"""Bytes per second: 0 would never count as exceeded."""
+
+Settings = Mapping[str, Mapping[str, str | None]]
+
+
+def portions_to_join(broker: int, state: ClusterState) -> tuple[tuple[Partition, ...], ...]:
+    """In which order a broker that is away comes back into what users write to.
+
+    Kafka's own partitions are not held back: they come first, and mostly nobody writes to them.
+    The product's own comes next: it shows what clients feel of the rest.
+    """
+    away = [part for part in absent_from(broker, state) if part.leader not in {None, broker}]
+    felt = [part for part in away if part.topic == PROBE_TOPIC or not part.topic.startswith("__")]
+    ordered = sorted(felt, key=lambda part: (part.topic != PROBE_TOPIC, part.topic, part.number))
+    return tuple(
+        tuple(ordered[first : first + PORTION]) for first in range(0, len(ordered), PORTION)
+    )
+
+
+def held_back(portions: Sequence[Sequence[Partition]]) -> Settings:
+    """What holds all of them back: a list per topic, a rate per leader; lists first."""
+    partitions = [part for portion in portions for part in portion]
+    leaders = sorted({part.leader for part in partitions if part.leader is not None})
+    rates: Settings = {f"brokers/{leader}": {f"{SENDING}.rate": RATE} for leader in leaders}
+    return {**_lists(partitions), **rates}
+
+
+def released(
+    portion: Iterable[Partition], later: Sequence[Sequence[Partition]], there: Collection[str]
+) -> Settings:
+    """What lets this portion come while the later ones still wait, of topics that are there."""
+    topics = {part.topic for part in portion if part.topic in there}
+    left = [part for each in later for part in each if part.topic in topics]
+    ended: Settings = {f"topics/{topic}": {f"{SENDING}.replicas": None} for topic in topics}
+    return {**ended, **_lists(left)}
+
+
+def not_held_back(
+    broker: int, portions: Iterable[Iterable[Partition]], state: ClusterState
+) -> tuple[Partition, ...]:
+    """Where the broker is out of sync, and no portion holds it back."""
+    later = {part.name for portion in portions for part in portion}
+    return tuple(part for part in absent_from(broker, state) if part.name not in later)
+
+
+def out_of(broker: int, partitions: Iterable[Partition]) -> tuple[Partition, ...]:
+    """Those of the partitions in whose in-sync set the broker is missing."""
+    return tuple(part for part in partitions if broker not in part.in_sync)
+
+
+def still_out(broker: int, out: Sequence[Partition]) -> str | None:
+    """Whether the broker is missing from an in-sync set, of these partitions."""
+    words = f"{len(out)} partitions, among them {out[0].name}" if out else ""
+    return f"broker {broker} is not in sync yet: {words}" if out else None
+
+
+def _lists(partitions: Iterable[Partition]) -> Settings:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for part in partitions:
+        found[part.topic].append(f"{part.number}:{part.leader}")
+    return {
+        f"topics/{topic}": {f"{SENDING}.replicas": ",".join(each)} for topic, each in found.items()
+    }

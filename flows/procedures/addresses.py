@@ -1,0 +1,67 @@
+"""What the world says against addresses that an instance is to have, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from flows.adapters.site import Doors, InstanceRow
+from flows.domain.errors import Refused, refusal
+from flows.domain.vantage import Network, no_vantage
+
+
+def check_vantage(doors: Doors, row: InstanceRow, network: Network, *, unproved: bool) -> None:
+    """Refuses addresses that nobody could prove, unless that was accepted."""
+    if not unproved and doors.vantages(row.wish.provider).of(network) is None:
+        raise Refused(
+            f"unproved off: {no_vantage(network)}; name one for it, or accept with unproved=true "
+            "that the addresses are told to clients without a proof"
+        )
+
+
+def check_eips_free(doors: Doors, row: InstanceRow, field: str, eips: Sequence[str]) -> None:
+    """Refuses what is no EIP of the provider, leads elsewhere, or is another broker's by now.
+
+    `eips` are those of all brokers, in their order.
+    """
+    provider = doors.provider(row.wish.provider)
+    led, told = provider.eips(), row.wish.public_access
+    ours = {machine.name for machine in doors.records.machines(row.id)}
+    for wished, eip in enumerate(eips, 1):
+        objection = provider.eip_objection(eip)
+        if objection:
+            raise refusal(field, eip, objection)
+        if eip in led and led[eip] not in ours:
+            raise refusal(field, eip, f"it is in use: it leads to {led[eip]}; release it first")
+        if eip in told and told.index(eip) + 1 != wished:
+            raise refusal(
+                field,
+                eip,
+                f"clients are told that it is broker {told.index(eip) + 1}, so it cannot become "
+                f"broker {wished} while they work; bind other EIPs first",
+            )
+
+
+def check_of_nobody_else(
+    doors: Doors, row: InstanceRow, field: str, addresses: Iterable[str]
+) -> None:
+    """Refuses an address that another living instance has, by its name."""
+    taken = {
+        address: other.wish.name
+        for other in doors.records.living()
+        if other.id != row.id
+        for address in _addresses_of(doors, other)
+    }
+    for address in addresses:
+        if address in taken:
+            raise refusal(field, address, f"it belongs to the instance {taken[address]}")
+
+
+def _addresses_of(doors: Doors, row: InstanceRow) -> Iterable[str]:
+    access = row.wish.access
+    yield from row.wish.public_access
+    yield from access.coming_eips
+    yield from access.former_eips.addresses if access.former_eips else ()
+    for route in access.routes:
+        yield from route.addresses
+    for machine in doors.records.machines(row.id):
+        yield machine.address
