@@ -285,7 +285,7 @@ def test_a_run_whose_engine_died_with_the_worker_is_crashed(control_plane: Contr
 def test_a_run_that_lost_its_engine_and_all_watchers_but_the_server_is_crashed(
     control_plane: ControlPlane,
 ) -> None:
-    """Nobody reports its end and nobody asks: the missing heartbeat does, after 75 s."""
+    """Nobody reports its end and nobody asks: the missing heartbeat does, after 150 s."""
     api = control_plane.api
     run_id = _start(api, TOY, _request(name="bear", seconds=60))
     _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")

@@ -50,6 +50,8 @@ from flows.domain.listeners import Listener
 from flows.domain.versions import Through
 
 LIMIT_SECONDS = 20.0
+ROUND_TRIP_LIMITS = 3
+"""A round trip is more than a question: connections to all brokers, and waits for replication."""
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +61,8 @@ class ConfluentKafka:
 
     Each call makes clients of its own: addresses, certificates and brokers change under an
     instance, and a fresh client has seen none of the old ones. After `limit_seconds` nothing is
-    asked again, and one request takes at most 4 s; a round trip takes at most three such limits.
+    asked again, and one request takes at most 4 s; each part of a round trip (leaders found,
+    messages acknowledged, messages read) takes at most three such limits.
     What the brokers of a version cannot be asked for is done through `zookeeper` instead.
     """
 
@@ -289,8 +292,9 @@ class ConfluentKafka:
         called = time.monotonic()
         settings = client_settings(instance, self._credentials(instance))
         with conversation(instance, f"a round trip through topic {topic}") as heard:
-            sent = round_trip.send(heard, settings, topic, messages, self._limit)
-            back = round_trip.read_back(heard, settings, topic, sent.values, self._limit)
+            limit = ROUND_TRIP_LIMITS * self._limit
+            sent = round_trip.send(heard, settings, topic, messages, limit)
+            back = round_trip.read_back(heard, settings, topic, sent.values, limit)
         return RoundTrip(len(sent.values), back, sent.first_ack - called)
 
     def _ask(
