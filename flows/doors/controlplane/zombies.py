@@ -30,7 +30,7 @@ def watch_for_zombies(api: PrefectApi) -> None:
 def _automation() -> Json:
     return {
         "name": NAME,
-        "description": f"A run without a heartbeat for {SILENCE_SECONDS} s is Crashed; run it again.",
+        "description": f"A run that is silent for {SILENCE_SECONDS} s is Crashed; run it again.",
         "enabled": True,
         "trigger": {
             "type": "event",
