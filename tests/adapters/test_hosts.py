@@ -190,8 +190,11 @@ def test_facts_of_this_machine() -> None:
 
 
 def test_a_broker_that_somebody_runs_is_seen() -> None:
-    argv = ["sh", "-c", "read _", "kafka.Kafka", "server.properties"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE) as broker:
+    argv = ["sh", "-c", "echo; read _", "kafka.Kafka", "server.properties"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as broker:
+        # Until it has become another program it has no words that anybody could read.
+        assert broker.stdout is not None
+        assert broker.stdout.readline() == b"\n"
         assert broker.pid in foreign_servers(None)
         assert broker.pid in foreign_servers("ab12cd34")
         assert facts("/dev/null")["foreign_kafka"] is True
