@@ -26,7 +26,12 @@ from pydantic import TypeAdapter
 from benchmarks.creating.machine import Machine, describe
 from benchmarks.creating.report import Goal
 from benchmarks.creating.spans import Span
-from benchmarks.creating.surroundings import Place, blank_place, control_plane
+from benchmarks.creating.surroundings import (
+    Place,
+    blank_place,
+    control_plane,
+    pause_schedules,
+)
 from benchmarks.restarting.arms import Course, our_roll, plain_roll
 from benchmarks.restarting.blame import SHORTEST_SECONDS, Wait, rows_of, table, waits_of
 from benchmarks.restarting.meter import measuring
@@ -168,7 +173,8 @@ def _what_a_gap_is(partitions: int) -> str:
 
 
 def prepared(place: Place, partitions: int) -> dict[str, Any]:
-    """A secured instance with a topic; the settings of its user's client."""
+    """A secured instance with a topic; the settings of its user's client. Schedules rest."""
+    pause_schedules(place.settings)
     with tempfile.NamedTemporaryFile("w", prefix="kafka-fleet-bench-") as password:
         password.write(PASSWORD + "\n")
         password.flush()

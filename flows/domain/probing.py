@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-CALM_SECONDS = 2.2
-"""How long clients must have been served without a long gap before the next broker goes."""
 LONG_GAP_SECONDS = 1.0
+CALM_SECONDS = 1.2
+"""How long clients must have been served without a long gap before the next broker goes: long
+enough for one to be seen."""
 
 
 class Kind(StrEnum):

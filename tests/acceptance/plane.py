@@ -19,6 +19,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.creating.surroundings import pause_schedules
 from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
 from flows.domain.errors import Refused
@@ -28,7 +29,6 @@ from flows.doors.catalogue import operation_named
 from flows.doors.cli.app import app
 from flows.doors.cli.running import parameters
 from flows.doors.controlplane.home import login
-from flows.doors.prefect_api import open_api
 from flows.doors.wiring import open_doors, open_lab
 from flows.procedures.conduct import conduct
 from flows.procedures.service import ServiceOperation, serve
@@ -112,14 +112,8 @@ class Plane:
         return str(caught.value)
 
     def pause_schedules(self) -> None:
-        """Nothing runs by itself any more: a test does what a schedule would, when it needs it.
-
-        A sweep each minute starts Python and asks every broker: a tenth of two slow cores.
-        """
-        with open_api(self.settings) as api:
-            for deployment in api.post("/deployments/filter", {}):
-                if deployment["schedules"]:
-                    api.post(f"/deployments/{deployment['id']}/pause_deployment", {})
+        """Nothing runs by itself any more: a test does what a schedule would, when it needs it."""
+        pause_schedules(self.settings)
 
     @contextmanager
     def _blocks_at_hand(self) -> Iterator[None]:
