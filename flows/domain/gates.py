@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from flows.domain.cluster import Cluster, ClusterState, Partition
+from flows.domain.cluster import PROBE_TOPIC, Cluster, ClusterState, Partition
 from flows.domain.instance import ENSEMBLE
 
 
@@ -156,6 +156,26 @@ def preferred_of(broker: int, state: ClusterState) -> tuple[Partition, ...]:
         for part in state.partitions
         if part.preferred_leader == broker and part.leader != broker and broker in part.in_sync
     )
+
+
+def portions_to_lead(
+    partitions: Iterable[Partition], most: int
+) -> tuple[tuple[Partition, ...], ...]:
+    """In which order they get their leader, and which together: at most so many at once.
+
+    Whoever writes to one waits for all of its portion, so users' partitions come first and share
+    none with Kafka's own, to which mostly nobody writes.
+    """
+    found = tuple(partitions)
+    kinds = ([part for part in found if is_kafkas_own(part) is own] for own in (False, True))
+    return tuple(
+        tuple(each[first : first + most]) for each in kinds for first in range(0, len(each), most)
+    )
+
+
+def is_kafkas_own(partition: Partition) -> bool:
+    """Whether it belongs to a topic that Kafka made for itself; the probe's is as a user's."""
+    return partition.topic.startswith("__") and partition.topic != PROBE_TOPIC
 
 
 def not_leading(broker: int, state: ClusterState) -> str | None:

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
-from flows.domain.gates import absent_from
+from flows.domain.gates import absent_from, is_kafkas_own
 from flows.domain.reassignment.throttle import SENDING
 
 PORTION = 40
@@ -35,7 +35,7 @@ def portions_to_join(broker: int, state: ClusterState) -> tuple[tuple[Partition,
     The product's own comes next: it shows what clients feel of the rest.
     """
     away = [part for part in absent_from(broker, state) if part.leader not in {None, broker}]
-    felt = [part for part in away if part.topic == PROBE_TOPIC or not part.topic.startswith("__")]
+    felt = [part for part in away if not is_kafkas_own(part)]
     ordered = sorted(felt, key=lambda part: (part.topic != PROBE_TOPIC, part.topic, part.number))
     return tuple(
         tuple(ordered[first : first + PORTION]) for first in range(0, len(ordered), PORTION)

@@ -13,7 +13,7 @@ from flows.adapters.site import Site
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.errors import GateTimeout
 from flows.domain.firewall import client_hold, fetch_hold, table_name
-from flows.domain.gates import preferred_of, still_needed
+from flows.domain.gates import portions_to_lead, preferred_of, still_needed
 from flows.domain.instance import Broker, Instance, Machine, UnitState
 from flows.steps.hosts import on_each
 from flows.steps.step import check_held, step
@@ -231,10 +231,9 @@ def _preferred(site: Site, instance: Instance, broker: Broker) -> tuple[Partitio
 
 def _elect(site: Site, instance: Instance, partitions: Sequence[Partition]) -> None:
     """In portions: 250 new leaders at once take a broker half a second, and everybody waits."""
-    for first in range(0, len(partitions), PORTION):
-        if first:
+    for place, portion in enumerate(portions_to_lead(partitions, PORTION)):
+        if place:
             site.clock.pause(PORTION_PAUSE_SECONDS)
-        portion = partitions[first : first + PORTION]
         site.kafka.elect_preferred(instance, [(part.topic, part.number) for part in portion])
 
 

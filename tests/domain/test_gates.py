@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flows.domain.cluster import Cluster, ClusterState, Partition
+from flows.domain.cluster import PROBE_TOPIC, Cluster, ClusterState, Partition
 from flows.domain.gates import (
     is_left_out,
     not_back,
     not_leading,
     others_out_of_sync,
     out_of_sync,
+    portions_to_lead,
     preferred_of,
     quorum_at_risk,
     quorum_lost,
@@ -143,6 +144,20 @@ def test_a_broker_must_know_what_clients_will_ask_it_for() -> None:
     assert unknown_to_broker(2, Cluster((2,), 1, (WHOLE, BEHIND)), whole) == (
         "broker 2: missing in the metadata: broker 1, 3"
     )
+
+
+def test_users_partitions_get_their_leaders_first_and_apart_from_kafkas_own() -> None:
+    own = [part("__consumer_offsets", number, 2, (1, 2, 3)) for number in range(4)]
+    users = [part("orders", number, 2, (1, 2, 3)) for number in range(3)]
+    probe = part(PROBE_TOPIC, 0, 2, (1, 2, 3))
+    mixed = [own[0], *users, own[1], probe, *own[2:]]
+    assert portions_to_lead(mixed, 3) == (
+        tuple(users),
+        (probe,),
+        (own[0], own[1], own[2]),
+        (own[3],),
+    )
+    assert portions_to_lead([], 3) == ()
 
 
 def test_leaders_come_back_to_their_first_replica() -> None:

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 SHORTEST_GAP_SECONDS = 0.1
 MOST_GAPS = 5_000
 """The longest ones are kept when there are more."""
-PERIOD_SECONDS, MOST_PER_SECOND = 0.05, 300
+PERIOD_SECONDS, MOST_PER_SECOND = 0.05, 150
 
 _PRODUCER: Mapping[str, Any] = {
     "acks": "all",
