@@ -173,6 +173,11 @@ def portions_to_lead(
     )
 
 
+def is_users(partition: Partition) -> bool:
+    """Whether it belongs to neither Kafka nor the product."""
+    return not partition.topic.startswith("__")
+
+
 def is_kafkas_own(partition: Partition) -> bool:
     """Whether it belongs to a topic that Kafka made for itself; the probe's is as a user's."""
     return partition.topic.startswith("__") and partition.topic != PROBE_TOPIC

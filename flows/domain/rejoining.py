@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
-from flows.domain.gates import absent_from, is_kafkas_own
+from flows.domain.gates import absent_from, is_users
 from flows.domain.reassignment.throttle import SENDING
 
 PORTION = 40
@@ -32,13 +32,15 @@ def portions_to_join(broker: int, state: ClusterState) -> tuple[tuple[Partition,
     """In which order a broker that is away comes back into what users write to.
 
     Kafka's own partitions are not held back: they come first, and mostly nobody writes to them.
-    The product's own comes next: it shows what clients feel of the rest.
+    The product's own come next, alone: the first messages that a broker copies after its start it
+    copies slowly, and these are nobody's but ours.
     """
     away = [part for part in absent_from(broker, state) if part.leader not in {None, broker}]
-    felt = [part for part in away if not is_kafkas_own(part)]
-    ordered = sorted(felt, key=lambda part: (part.topic != PROBE_TOPIC, part.topic, part.number))
-    return tuple(
-        tuple(ordered[first : first + PORTION]) for first in range(0, len(ordered), PORTION)
+    ours = tuple(part for part in away if part.topic == PROBE_TOPIC)
+    users = sorted(filter(is_users, away), key=lambda part: (part.topic, part.number))
+    return (
+        *((ours,) if ours else ()),
+        *(tuple(users[first : first + PORTION]) for first in range(0, len(users), PORTION)),
     )
 
 

@@ -13,7 +13,7 @@ from flows.adapters.site import Site
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.errors import GateTimeout
 from flows.domain.firewall import client_hold, fetch_hold, table_name
-from flows.domain.gates import portions_to_lead, preferred_of, still_needed
+from flows.domain.gates import is_users, portions_to_lead, preferred_of, still_needed
 from flows.domain.instance import Broker, Instance, Machine, UnitState
 from flows.steps.hosts import on_each
 from flows.steps.step import check_held, step
@@ -203,10 +203,14 @@ def let_clients_in(site: Site, instance: Instance) -> None:
 
 @step("broker {broker.id}: warm it with the product's own requests")
 def warm(site: Site, instance: Instance, broker: Broker) -> None:
-    """The first requests to this broker, which are slow, were nobody's but ours."""
+    """The first requests to this broker, which are slow, were nobody's but ours.
+
+    Kafka's own partitions it leads by now too: who leads one of them first reads all of it, and
+    nobody's message shall wait for that.
+    """
     site.clock.pause(AFTER_OPENING_SECONDS)
-    own = [part for part in _preferred(site, instance, broker) if part.topic == PROBE_TOPIC]
-    _elect(site, instance, own)
+    every = _preferred(site, instance, broker)
+    _elect(site, instance, [part for part in every if not is_users(part)])
     for part in site.zookeeper.state(instance).partitions:
         if part.topic == PROBE_TOPIC and part.leader == broker.id == part.preferred_leader:
             site.kafka.warm(instance, (part.topic, part.number), WARMING_REQUESTS)

@@ -20,7 +20,9 @@ from flows.domain.host_secrets import ListenerStores, Store
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.served import differs
+from flows.domain.served_elsewhere import addresses_elsewhere, differs_there
 from flows.domain.server_properties import store_locations
+from flows.domain.vantage import no_vantage
 from flows.steps.certificates import control_leaf, known_stores, listener_stores
 from flows.steps.delivery import as_variable, host_secrets
 from flows.steps.probe_certificate import probe_leaf
@@ -69,11 +71,14 @@ def serve_live(
 def served(
     instance: Instance, broker: Broker, wished: Mapping[ListenerName, ListenerStores]
 ) -> Gate:
-    """The broker serves the whole chain of each of these stores."""
+    """The broker serves the whole chain of each of these stores, wherever clients come by."""
     return Gate(
         f"broker {broker.id} serves its certificates",
         SERVED_SECONDS,
-        lambda site: _serves(site, instance, broker, wished),
+        lambda site: (
+            _serves(site, instance, broker, wished)
+            or _serves_elsewhere(site, instance, broker, wished)
+        ),
     )
 
 
@@ -111,6 +116,26 @@ def _serves(
             reason = differs(found, keystore_chain(store.content, store.password))
             if reason:
                 return f"broker {broker.id} {listener.name}: {reason}"
+    return None
+
+
+def _serves_elsewhere(
+    site: Site,
+    instance: Instance,
+    broker: Broker,
+    wished: Mapping[ListenerName, ListenerStores],
+) -> str | None:
+    """The same at the addresses of other networks, each asked from where its clients are."""
+    for name, (network, address) in addresses_elsewhere(instance, broker, wished).items():
+        vantage = site.vantages.of(network)
+        if vantage is None:
+            site.stage.say(f"{name} at {address.words}: {no_vantage(network)}")
+            continue
+        (answer,) = vantage.ask(instance, [address])
+        store = wished[name].keystore
+        reason = differs_there(answer, keystore_chain(store.content, store.password))
+        if reason:
+            return f"broker {broker.id} {name}, seen from {network} at {address.words}: {reason}"
     return None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.domain.cluster import NewTopic
+from inventories.lab.model import ClientNetwork
 from tests.acceptance.parts import Secured
 from tests.acceptance.plane import Plane
 
@@ -39,9 +40,11 @@ def spread_topic(plane: Plane, secured: Secured, name: str) -> str:
 
 
 @contextmanager
-def load(plane: Plane, secured: Secured, topic: str) -> Iterator[Told]:
-    """A client in the network of the instance writes all the time."""
-    namespace = plane.lab.client("lan").netns
+def load(
+    plane: Plane, secured: Secured, topic: str, network: ClientNetwork = "lan"
+) -> Iterator[Told]:
+    """A client writes all the time, by default in the network of the instance."""
+    namespace = plane.lab.client(network).netns
     process = subprocess.Popen(
         ["nsenter", f"--net=/run/netns/{namespace}", sys.executable, str(LOAD)],
         stdin=subprocess.PIPE,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
 
 from certs.facts import describe
+from flows.access.set_public_access import set_public_access
 from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
 from flows.certificates.finish_due_overlaps import finish_due_overlaps
 from flows.certificates.replace_certificates import replace_certificates
 from flows.domain import paths
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status
+from flows.domain.vantage import Network
 from flows.procedures.operation import Operation
 from tests.flows.worlds import DEMO, PLAIN, created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
@@ -25,6 +28,8 @@ AUTHORITY = {"instance": "demo", "scope": "authority"}
 AT_ONCE = {**AUTHORITY, "overlap": 0}
 NOW = {"instance": "demo", "before_its_date": True}
 DAY = 86_400
+EIPS = ("203.0.113.1", "203.0.113.2", "203.0.113.3")
+REACHED = ("private", "cross", "public")
 
 
 @scene
@@ -35,13 +40,29 @@ def overlapping() -> World:
     return world
 
 
-def served(world: World) -> dict[str, tuple[bytes, ...]]:
+@scene
+def reached() -> World:
+    """Clients outside come by EIPs."""
+    world = created(DEMO)
+    world.ask(set_public_access, {"instance": "demo", "eips": ",".join(EIPS)})
+    world.effects.log.clear()
+    return world
+
+
+def served(
+    world: World, listeners: Iterable[str] = ("private", "cross")
+) -> dict[str, tuple[bytes, ...]]:
     """Machine and listener -> the chain that it serves."""
     return {
         f"{host.machine.name} {listener}": world.tls.chain(host, listener)
-        for host in world.provider.hosts.values()
-        for listener in ("private", "cross")
+        for host, listener in product(world.provider.hosts.values(), listeners)
     }
+
+
+def place(chains: Iterable[str], words: str) -> str:
+    """The one that has these words in its name."""
+    (found,) = (each for each in chains if words in each)
+    return found
 
 
 def issuers(world: World) -> set[tuple[str, ...]]:
@@ -188,6 +209,31 @@ def test_a_broker_that_serves_something_else_gets_its_old_store_back() -> None:
     world.tls.wrong.clear()
     world.ask(replace_certificates, LEAF)
     assert the_row(world).wish.client_facing.leaf == 2, "the same replacement was finished"
+    assert_at_rest(world)
+
+
+def test_what_clients_of_other_networks_are_served_is_looked_at_from_there() -> None:
+    world = reached()
+    first = served(world, REACHED)
+    world.vantages.in_between[EIPS[1]] = first[place(first, "-2-1 public")]
+    with pytest.raises(EffectFailed, match=rf"broker 2 PUBLIC, seen from outside at {EIPS[1]}:.*"
+                       r"another chain, is served there; it was told its old stores"):  # fmt: skip
+        world.ask(replace_certificates, LEAF)
+    after = served(world, REACHED)
+    assert {each.split("-")[1] for each in first if first[each] != after[each]} == {"1"}
+    assert the_row(world).status is Status.CHANGE_FAILED
+    world.vantages.in_between.clear()
+    world.ask(replace_certificates, LEAF)
+    assert_at_rest(world)
+    assert not set(served(world, REACHED).values()) & set(first.values())
+
+
+def test_whom_nobody_can_ask_for_is_named_and_replaced_all_the_same() -> None:
+    world = reached()
+    world.vantages.missing.add(Network.OUTSIDE)
+    world.ask(replace_certificates, LEAF)
+    (line,) = {line for line in world.stage.lines if EIPS[2] in line}
+    assert "there is no vantage in the network outside, so nobody can look from there" in line
     assert_at_rest(world)
 
 

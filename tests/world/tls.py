@@ -71,6 +71,10 @@ class FakeTls(Fake):
         password = self._setting(host, f"listener.name.{listener}.ssl.keystore.password")
         return _chain(host.contents[location], password or "")
 
+    def listener(self, address: str, port: int) -> str:
+        """The listener of a running broker at that port, in small letters."""
+        return self._listener(address, port)[1]
+
     def trusted(self, host: FakeHost, listener: str) -> frozenset[str] | None:
         """The subjects of the authorities that a listener trusts; None when it asks nobody."""
         location = self._setting(host, f"listener.name.{listener}.ssl.truststore.location")

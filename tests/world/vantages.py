@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance, UnitState
+from flows.domain.listeners import Protocol
 from flows.domain.vantage import Address, Answer, Network, Stage
 from tests.world.effects import Effects, Fake
 from tests.world.kafka import FakeZooKeeper
 from tests.world.machines import FakeHost, FakeProvider
+from tests.world.tls import FakeTls
 
 
 class FakeVantages(Fake):
@@ -17,13 +19,18 @@ class FakeVantages(Fake):
 
     `names` is what name servers say, `missing` the networks without a vantage, `silent` those
     whose vantage does not answer. `closed` are ports that a broker (its address) does not serve,
-    `uncertified` hosts that no certificate covers.
+    `uncertified` hosts that no certificate covers. `in_between` is host -> the chain that
+    somebody on the way serves there instead of the broker's.
     """
 
-    def __init__(self, effects: Effects, provider: FakeProvider, zookeeper: FakeZooKeeper) -> None:
+    def __init__(
+        self, effects: Effects, provider: FakeProvider, zookeeper: FakeZooKeeper, tls: FakeTls
+    ) -> None:
         self.effects = effects
         self.provider = provider
         self.zookeeper = zookeeper
+        self.tls = tls
+        self.in_between: dict[str, tuple[bytes, ...]] = {}
         self.names: dict[str, tuple[str, ...]] = {}
         self.missing: set[Network] = set()
         self.silent: set[Network] = set()
@@ -57,7 +64,13 @@ class FakeVantage:
         answers = [self._talk(instance, address, meaning) for meaning in resolved]
         found = next((answer for answer in answers if answer.reason), answers[0])
         return Answer(
-            address, found.stage, found.reason, resolved, found.answered_by, found.instance
+            address,
+            found.stage,
+            found.reason,
+            resolved,
+            found.answered_by,
+            found.instance,
+            served=found.served,
         )
 
     def _resolved(self, host: str) -> tuple[str, ...]:
@@ -81,7 +94,15 @@ class FakeVantage:
         elif number != address.broker:
             reason = f"broker {number} answers there"
         stage = Stage.RIGHT if reason is None else Stage.BROKER
-        return Answer(address, stage, reason, answered_by=number, instance=owner)
+        served = self._served(address, host)
+        return Answer(address, stage, reason, answered_by=number, instance=owner, served=served)
+
+    def _served(self, address: Address, host: FakeHost) -> tuple[str, ...]:
+        if address.protocol is Protocol.PLAINTEXT:
+            return ()
+        listener = self._world.tls.listener(host.machine.address, address.port)
+        found = self._world.in_between.get(address.host) or self._world.tls.chain(host, listener)
+        return tuple(pem.decode() for pem in found)
 
     def _behind(self, address: str, port: int) -> FakeHost | None:
         """Who is reached at an address: a machine's own, or where a translation leads."""

@@ -77,7 +77,7 @@ class World:
         self.kafka = FakeKafka(self.effects, self.zookeeper)
         self.probes = FakeProbes(self.effects, self.clock)
         self.tls = FakeTls(self.effects, self.zookeeper)
-        self.vantages = FakeVantages(self.effects, self.provider, self.zookeeper)
+        self.vantages = FakeVantages(self.effects, self.provider, self.zookeeper, self.tls)
         self.gateways = FakeGateways(self.effects, self.provider)
         self.stage = PlainStage()
         self._runs = 0

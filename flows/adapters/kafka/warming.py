@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, Producer
 
 from flows.adapters.kafka.connection import Heard, Settings, late
 
-CONNECTIONS = 8
+CONNECTIONS = 4
 _PRODUCER: Settings = {"acks": "all", "linger.ms": 0, "enable.idempotence": True}
 
 
