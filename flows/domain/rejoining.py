@@ -21,7 +21,7 @@ from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.gates import absent_from, is_users
 from flows.domain.reassignment.throttle import SENDING
 
-PORTION = 40
+PORTION = 250
 RATE = "1"
 """Bytes per second: 0 would never count as exceeded."""
 

@@ -93,7 +93,7 @@ def test_a_topic_that_was_deleted_meanwhile_is_not_written_to() -> None:
 
 
 def test_who_is_still_out_is_named() -> None:
-    portion = portions_to_join(3, away(200))[1]
+    portion = portions_to_join(3, away(400))[1]
     back = [replace(part, in_sync=(1, 2, 3)) for part in portion]
     out = out_of(3, [*back[:5], *portion[5:]])
     assert out == portion[5:]

@@ -18,12 +18,12 @@ from tests.world.effects import Killed, Trouble
 from tests.world.world import World
 
 ONE: Mapping[str, Any] = {"instance": "demo", "broker": 2}
-PARTITIONS = 100
+PARTITIONS = 300
 
 
 @scene
 def many() -> World:
-    """Every broker has a replica of a hundred partitions."""
+    """Every broker has a replica of three hundred partitions."""
     world = created()
     turns = [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
     wide = NewTopic("wide", {number: turns[number % 3] for number in range(PARTITIONS)})

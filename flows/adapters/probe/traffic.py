@@ -25,12 +25,13 @@ PERIOD_SECONDS, MOST_PER_SECOND = 0.05, 150
 _PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable.idempotence": True,
-    # Kafka 2.7 lets TLS requests that come together wait for whatever else its network thread
-    # hears of, up to 0.3 s each: that would be counted as a gap, with no broker away.
-    "max.in.flight": 1,
     "linger.ms": 5,
     "message.timeout.ms": 120_000,
 }
+# Kafka 2.7 lets TLS requests that come together wait for whatever else its network thread hears of,
+# up to 0.3 s each: that would be counted as a gap, with no broker away. Hundreds of partitions,
+# each of them a request of its own, would not get through one after the other.
+_ONE_AFTER_THE_OTHER: Mapping[str, Any] = {"max.in.flight": 1}
 # The library insists on a group; nothing is ever committed for it.
 _CONSUMER: Mapping[str, Any] = {
     "group.id": "__fleet_probe",
@@ -85,7 +86,8 @@ class Writer:
         self._topic = topic
         self._seldom = seldom
         self._next: Counter[int] = Counter()
-        self._producer = Producer({**settings, **_PRODUCER, **heard})
+        own = {**_PRODUCER} if seldom else {**_PRODUCER, **_ONE_AFTER_THE_OTHER}
+        self._producer = Producer({**settings, **own, **heard})
 
     def partitions(self, limit: float) -> list[int]:
         """The topic's partitions."""
