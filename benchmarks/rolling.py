@@ -26,12 +26,7 @@ from pydantic import TypeAdapter
 from benchmarks.creating.machine import Machine, describe
 from benchmarks.creating.report import Goal
 from benchmarks.creating.spans import Span
-from benchmarks.creating.surroundings import (
-    Place,
-    blank_place,
-    control_plane,
-    pause_schedules,
-)
+from benchmarks.creating.surroundings import Place, blank_place, control_plane
 from benchmarks.restarting.arms import Course, our_roll, plain_roll
 from benchmarks.restarting.blame import SHORTEST_SECONDS, Wait, rows_of, table, waits_of
 from benchmarks.restarting.meter import measuring
@@ -39,6 +34,7 @@ from benchmarks.restarting.pages import ended, goal_table, keep, machine_words
 from benchmarks.restarting.yelp.arm import kafka_utils_roll
 from flows.domain.cluster import NewTopic
 from flows.domain.permissions import OPEN_TOPIC
+from flows.doors.schedules import pause_schedules
 from flows.doors.wiring import open_doors
 from flows.settings import CHECKOUT
 from flows.steps.observation import remembered

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from flows.domain.errors import EffectFailed
 from flows.domain.versions import VERSIONS, ZOOKEEPER_DISTRIBUTION
-from flows.doors.prefect_api import open_api
 from flows.doors.wiring import open_lab
 from flows.settings import CHECKOUT, Settings, load_settings
 from inventories.lab import Lab
@@ -77,17 +76,6 @@ def control_plane(place: Place) -> Iterator[None]:
         yield
     finally:
         place.fleet("down", "--now")
-
-
-def pause_schedules(settings: Settings) -> None:
-    """Nothing runs by itself any more on this control plane.
-
-    A sweep each minute starts Python and asks every broker: a tenth of two slow cores.
-    """
-    with open_api(settings) as api:
-        for deployment in api.post("/deployments/filter", {}):
-            if deployment["schedules"]:
-                api.post(f"/deployments/{deployment['id']}/pause_deployment", {})
 
 
 def beside(place: Place) -> Place:

@@ -19,7 +19,6 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.creating.surroundings import pause_schedules
 from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
 from flows.domain.errors import Refused
@@ -29,6 +28,7 @@ from flows.doors.catalogue import operation_named
 from flows.doors.cli.app import app
 from flows.doors.cli.running import parameters
 from flows.doors.controlplane.home import login
+from flows.doors.schedules import pause_schedules
 from flows.doors.wiring import open_doors, open_lab
 from flows.procedures.conduct import conduct
 from flows.procedures.service import ServiceOperation, serve
