@@ -13,7 +13,7 @@ from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status, UnitState
 from flows.domain.listeners import ListenerName
 from flows.instances.restart_instance import restart_instance
-from tests.flows.worlds import created, refused, the_row
+from tests.flows.worlds import Interlude, created, refused, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.machines import FakeHost
 from tests.world.world import World
@@ -49,6 +49,18 @@ def assert_settled(world: World) -> None:
 
 def stops(world: World) -> list[str]:
     return [line for line in world.effects.log if "stop" in line]
+
+
+def test_kafkas_own_partitions_are_led_before_users_are() -> None:
+    """Who leads one of them first reads all of it: no user's message waits for that."""
+    world, seen = created(), list[set[str]]()
+    cluster = world.kafka.clusters[the_row(world).id]
+    cluster.topics["orders"] = NewTopic("orders", {0: (2, 1, 3)})
+    title = "broker 2: take its leaders back"
+    stage = Interlude(title, lambda: seen.append({topic for topic, _ in cluster.leaders}))
+    world.ask(restart_instance, ONE, stage=stage)
+    assert seen == [{"orders"}]
+    assert_settled(world)
 
 
 @pytest.mark.parametrize(("way", "after"), [("rolling", [2, 2, 2]), ("one", [1, 2, 1]),
