@@ -22,6 +22,14 @@ cat >/dev/null
 for socket in "$1"/ssh/*; do
     [ -S "$socket" ] && ssh -F none -o ControlPath="$socket" -O exit host 2>/dev/null
 done
+# Whoever was told of the directory may still end, and would make it anew in order to write there.
+busy() {
+    printf '%s' "$1" | grep -alsF -f - /proc/[0-9]*/cmdline | xargs -r grep -LsF kafka-fleet-guard
+}
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    [ -z "$(busy "$1")" ] && break
+    sleep 0.2
+done
 for attempt in 1 2 3 4 5; do  # a task that still ends may write while we remove
     rm -rf -- "$1" 2>/dev/null && break
     sleep 0.2
