@@ -29,7 +29,6 @@ from flows.adapters.ansible.watcher import Watcher
 from flows.adapters.site import Play
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Machine
-from tests.adapters.contracts import until
 
 SECRET = "seeded-Secret-4711"
 SSH_KEY = "seeded-private-key-4711"
@@ -83,7 +82,7 @@ class Books:
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
     yield Books(tmp_path)
-    until(lambda: not _private_directories())
+    assert _private_directories() == []
 
 
 # A play that goes well.
@@ -169,6 +168,14 @@ def test_a_machine_that_does_not_answer_is_named(books: Books) -> None:
 
 
 # Nothing is left behind, nothing is seen.
+
+
+def test_a_straggler_does_not_make_the_directory_anew() -> None:
+    late = ["sh", "-c", 'sleep 0.5; mkdir -p "$1/tmp"', "late"]
+    with private_directory() as directory:
+        straggler = subprocess.Popen([*late, str(directory)])
+    assert straggler.wait() == 0
+    assert not directory.exists()
 
 
 def _hold(books: Books) -> Path:

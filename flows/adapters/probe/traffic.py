@@ -86,7 +86,7 @@ class Writer:
         self._topic = topic
         self._seldom = seldom
         self._next: Counter[int] = Counter()
-        own = {**_PRODUCER} if seldom else {**_PRODUCER, **_ONE_AFTER_THE_OTHER}
+        own = _PRODUCER if seldom else {**_PRODUCER, **_ONE_AFTER_THE_OTHER}
         self._producer = Producer({**settings, **own, **heard})
 
     def partitions(self, limit: float) -> list[int]:
