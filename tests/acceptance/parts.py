@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tarfile
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +65,17 @@ class Secured:
             "sasl.password": password,
             "ssl.ca.location": str(self.bundle / "phy_ca.crt"),
         }
+
+
+@dataclass(frozen=True)
+class Far(Secured):
+    """The instance as a client sees it that knows these addresses alone."""
+
+    servers: str
+
+    def settings(self, user: str = "alice", password: str = PASSWORD) -> dict[str, str]:
+        """A librdkafka client's connection."""
+        return {**super().settings(user, password), "bootstrap.servers": self.servers}
 
 
 @dataclass(frozen=True)
@@ -187,6 +200,38 @@ def java(
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def endpoint_addresses(
+    plane: Plane, name: str, numbers: Sequence[int]
+) -> Iterator[tuple[str, ...]]:
+    """Endpoint addresses that lead to an instance's machines meanwhile, in the brokers' order."""
+    addresses = [plane.lab.plan.endpoints[number] for number in numbers]
+    try:
+        for address, machine in zip(addresses, plane.instance_machines(name), strict=True):
+            plane.lab.assign_endpoint(address, machine.name)
+        yield tuple(map(str, addresses))
+    finally:
+        for address in addresses:
+            plane.lab.release_endpoint(address)
+
+
+def at(addresses: Sequence[str], port: int) -> str:
+    """The addresses as a client's bootstrap servers."""
+    return ",".join(f"{address}:{port}" for address in addresses)
+
+
+def logins(secured: Secured, namespace: str, servers: str) -> set[str]:
+    """What users are told at each of these servers, asked one after the other."""
+    found = client(
+        namespace,
+        verb="log_in_everywhere",
+        settings=secured.settings() | {"bootstrap.servers": servers},
+        mechanisms=["SCRAM-SHA-512"],
+    )
+    assert len(found) == len(servers.split(","))
+    return set(found.values())
 
 
 def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
