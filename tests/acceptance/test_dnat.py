@@ -1,17 +1,30 @@
-"""DNAT: an outside client comes by a gateway's EIPs, also after the gateway has crashed."""
+"""DNAT: an outside client comes by a gateway's EIPs, also after the gateway has crashed.
+
+And what somebody changes by hand, on hosts, brokers or the gateway, is seen and put right.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from flows.domain import firewall
 from flows.domain.dnat import table_name
-from tests.acceptance.parts import Demo, client, in_namespace
+from flows.monitoring.check_access import check_access
+from tests.acceptance.parts import Demo, at, client, in_namespace, logins
 from tests.acceptance.plane import Plane, wait_until
+from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, OURS, open_ports
 
 MESSAGES = 30
+ELSEWHERE = "203.0.113.99:9011"
+"""Where no broker is; nobody is asked to go there."""
+PER_ADDRESS = "max.connections.per.ip"
+Difference = tuple[str, str]
+"""Where and what, as check-access names it."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +48,18 @@ def dnat(
     plane.ask("remove-dnat", "instance=demo")
 
 
+@pytest.fixture
+def changed_by_hand(plane: Plane, demo: Demo, dnat: str, eips: tuple[str, ...]) -> Iterator[None]:
+    """Broker 1 was told other things, broker 2 filters nothing, the gateway lost a rule."""
+    try:
+        tell_otherwise(plane, demo)
+        flush_firewall(plane, demo)
+        delete_rule(plane, demo, eips[2])
+        yield
+    finally:
+        plane.ask("converge-access", "instance=demo")
+
+
 @pytest.fixture(scope="module")
 def outside(plane: Plane) -> str:
     """A client's place outside."""
@@ -50,7 +75,7 @@ def process_starts(plane: Plane, demo: Demo) -> list[float | None]:
 
 def settings(demo: Demo, eips: tuple[str, ...]) -> dict[str, str]:
     """A client that knows the EIPs alone."""
-    return demo.settings() | {"bootstrap.servers": ",".join(f"{eip}:9011" for eip in eips)}
+    return demo.settings() | {"bootstrap.servers": at(eips, 9011)}
 
 
 def round_trip(demo: Demo, outside: str, eips: tuple[str, ...], topic: str) -> Any:
@@ -64,6 +89,47 @@ def round_trip(demo: Demo, outside: str, eips: tuple[str, ...], topic: str) -> A
 def gateway(plane: Plane, *command: str) -> str:
     """What a command says where the gateway's rules are."""
     return in_namespace(plane.lab.plan.router_netns, *command).stdout
+
+
+def told(plane: Plane, demo: Demo) -> dict[str, str]:
+    """Listener -> the address that broker 1 tells clients of it."""
+    return dict(plane.doors.zookeeper.state(demo.instance).told[1])
+
+
+def tell_otherwise(plane: Plane, demo: Demo) -> None:
+    """Broker 1 tells clients of 9011 of another place, and has another limit, until it restarts."""
+    addresses = {**told(plane, demo), "CROSS": ELSEWHERE}
+    listed = ",".join(f"{name}://{address}" for name, address in addresses.items())
+    values = {"advertised.listeners": listed, PER_ADDRESS: "900"}
+    plane.doors.kafka.alter_broker(demo.instance, 1, values)
+    wait_until(lambda: told(plane, demo)["CROSS"] == ELSEWHERE, "broker 1 tells another place", 30)
+
+
+def flush_firewall(plane: Plane, demo: Demo) -> None:
+    """The table of broker 2's host has no rule any more."""
+    own = plane.machine_namespace(plane.instance_machines("demo")[1].name)
+    table = firewall.table_name(demo.instance)
+    assert in_namespace(own, "nft", "flush", "table", "inet", table).returncode == 0
+    address = str(demo.instance.brokers[1].address)
+    found = open_ports(plane.lab.client("lan").netns, address)
+    assert set(LISTENING_EVERYWHERE) <= set(found)
+
+
+def delete_rule(plane: Plane, demo: Demo, eip: str) -> None:
+    """The gateway's kernel translates this EIP no more; its file still would."""
+    chain = ("ip", table_name(demo.instance.id), "prerouting")
+    listed = gateway(plane, "nft", "--handle", "list", "chain", *chain)
+    found = re.search(rf"ip daddr {re.escape(eip)} .*# handle (\d+)", listed)
+    assert found is not None, listed
+    gateway(plane, "nft", "delete", "rule", *chain, "handle", found[1])
+
+
+def differences(plane: Plane) -> set[Difference]:
+    """What `fleet check-access` names; it ends well only where there is nothing to be named."""
+    done = plane.fleet("check-access", "demo", "--json")
+    found = {(each["place"], each["what"]) for each in json.loads(done.stdout)}
+    assert done.returncode == int(bool(found)), done.stderr
+    return found
 
 
 def refused(plane: Plane, eips: tuple[str, ...]) -> str:
@@ -119,6 +185,33 @@ def test_a_gateway_that_crashed_has_its_rules_again(
     )
     told = round_trip(demo, outside, eips, "by-dnat-again")
     assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
+
+
+def test_what_is_changed_by_hand_is_named_and_put_right(
+    plane: Plane, demo: Demo, changed_by_hand: None, eips: tuple[str, ...], outside: str
+) -> None:
+    assert differences(plane) == {
+        ("broker 1", "tells clients CROSS"),
+        ("broker 1", f"told {PER_ADDRESS}"),
+        *(("broker 2", f"firewall {port}") for port in OURS),
+        ("gateway gateway", f"rule {eips[2]}:9011"),
+        ("clients", "the way"),
+    }
+    said = check_access(plane.doors)
+    assert f"demo: broker 1, tells clients CROSS: {ELSEWHERE} instead of {eips[0]}:9011" in said
+    assert f"rule {eips[2]}:9011: missing until the gateway boots instead of in force" in said
+    assert plane.doors.records.traces("demo")[-1].name == "accessDriftChanged"
+
+    before = process_starts(plane, demo)
+    plane.ask("converge-access", "instance=demo")
+    assert differences(plane) == set()
+    assert process_starts(plane, demo) == before
+    assert open_ports(plane.lab.client("lan").netns, str(demo.instance.brokers[1].address)) == [
+        9011,
+        9093,
+    ]
+    assert logins(demo, outside, at(eips, 9011)) == {"ok"}
+    assert told(plane, demo)["CROSS"] == f"{eips[0]}:9011"
 
 
 def test_a_removal_leaves_nothing_on_the_gateway(
