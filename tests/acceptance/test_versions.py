@@ -14,7 +14,17 @@ from flows.domain.instance import Broker
 from flows.domain.versions import ListenerLimit
 from flows.monitoring.check_health import sweep
 from flows.steps.connections import tell_limits
-from tests.acceptance.parts import PASSWORD, Secured, client, java, unpack_jars
+from inventories.lab.model import ClientNetwork
+from tests.acceptance.parts import (
+    PASSWORD,
+    Secured,
+    at,
+    client,
+    endpoint_addresses,
+    java,
+    logins,
+    unpack_jars,
+)
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.test_connection_limits import FEW, crowded_out
 from tests.acceptance.test_permissions import REFUSED
@@ -33,6 +43,7 @@ NO_SCRAM_REQUEST = {"change a user": UNKNOWN}
 NO_INCREMENTAL_REQUEST = {"alter a broker": UNKNOWN, "alter a topic": UNKNOWN}
 ROLL = ("at_risk=accept", "stall_budget=60")
 """Clients have made topics with one replica."""
+BOTH_WAYS = {"acknowledged": 30, "consumed": 30}
 WRONG_PASSWORD = "Authentication failed"
 
 
@@ -98,7 +109,7 @@ def test_confluent_kafka_produces_and_consumes(older: Older, mechanism: str) -> 
     answer = client(
         older.lan, verb="produce_and_consume", settings=settings, topic=topic, messages=30
     )
-    assert answer == {"acknowledged": 30, "consumed": 30}
+    assert answer == BOTH_WAYS
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
@@ -138,6 +149,38 @@ def test_nobody_reaches_the_passwords_in_zookeeper(older: Older) -> None:
     """There is no request for them before 2.7; ZooKeeper would be the only way."""
     door = {"bootstrap.servers": f"{older.instance.brokers[0].address}:2181"}
     assert client(older.lan, verb="knock", settings=door, connections=1) == 0
+
+
+def test_clients_of_other_networks_come_and_go_without_a_restart(older: Older) -> None:
+    plane, before = older.plane, started(older.plane, older)
+    eips, others = _eips(older, 141, 142, 143), _eips(older, 144, 145, 146)
+    topic = spread_topic(plane, older, "while-rewired")
+    with (
+        endpoint_addresses(plane, older.name, (41, 42, 43)) as endpoints,
+        load(plane, older, topic) as told,
+    ):
+        assert not _comes_in(older, "vpc", at(endpoints, 9011))
+        assert not _comes_in(older, "outside", at(eips, 9095))
+        _ask(older, "set-endpoints", f"addresses={','.join(endpoints)}")
+        _ask(older, "set-public-access", f"eips={','.join(eips)}")
+        assert _round_trip(older, "vpc", at(endpoints, 9011)) == BOTH_WAYS
+        assert _round_trip(older, "outside", at(eips, 9095)) == BOTH_WAYS
+
+        _ask(older, "set-public-access", f"eips={','.join(others)}")
+        outside = plane.lab.client("outside").netns
+        assert logins(older, outside, at((*others, *eips), 9095)) == {"ok"}
+
+        # The listener comes back in the same process, which knows both certificates' names.
+        _ask(older, "set-public-access", "eips=none")
+        assert not _comes_in(older, "outside", at(others, 9095))
+        _ask(older, "set-public-access", f"eips={','.join(eips)}")
+        assert logins(older, outside, at(eips, 9095)) == {"ok"}
+
+        _ask(older, "set-public-access", "eips=none")
+        _ask(older, "set-endpoints", "addresses=none", "keep_old=0")
+        assert not _comes_in(older, "vpc", at(endpoints, 9011))
+    assert_nothing_lost(told.answer)
+    assert not changed(before, started(plane, older))
 
 
 def test_after_a_reboot_leaders_and_limits_are_back(older: Older) -> None:
@@ -203,6 +246,31 @@ def test_without_sasl_it_is_open_for_messages_and_closed_for_the_rest(
     assert tried["replace a broker's settings"] == "CLUSTER_AUTHORIZATION_FAILED"
     assert tried["create an ACL"] == "CLUSTER_AUTHORIZATION_FAILED"
     plane.succeeds("run", "delete-instance", f"instance={name}", f"confirm={name}")
+
+
+def _ask(older: Older, operation: str, *wish: str) -> str:
+    """What the operation on the instance said."""
+    return older.plane.ask(operation, f"instance={older.name}", *wish)
+
+
+def _eips(older: Older, *numbers: int) -> tuple[str, ...]:
+    """EIPs of the lab by their place in its network."""
+    return tuple(str(older.plane.lab.plan.eips[number]) for number in numbers)
+
+
+def _comes_in(older: Older, network: ClientNetwork, servers: str) -> bool:
+    """Whether a client in that network is let in at one of these servers within seconds."""
+    settings = older.settings() | {"bootstrap.servers": servers}
+    found = client(older.plane.lab.client(network).netns, verb="log_in", settings=settings)
+    return bool(found == "ok")
+
+
+def _round_trip(older: Older, network: ClientNetwork, servers: str) -> object:
+    """Messages to every broker and back, by a client that knows these servers alone."""
+    place, topic = older.plane.lab.client(network).netns, f"by-{network}"
+    settings = older.settings() | {"bootstrap.servers": servers}
+    assert client(place, verb="create_topic", settings=settings, topic=topic) == "ok"
+    return client(place, verb="produce_and_consume", settings=settings, topic=topic, messages=30)
 
 
 def _enforces(older: Older, broker: Broker) -> bool:
