@@ -8,18 +8,30 @@ from rich.text import Text
 
 from flows.queries.access import AccessLine, AccessView
 
+COLUMNS = (
+    "broker",
+    "listener",
+    "listens at",
+    "port id",
+    "tells clients",
+    "answers",
+    "open to",
+    "since",
+)
+"""The port id names what an endpoint service of another network is bound to: the machine."""
+
 
 def access_table(view: AccessView) -> RenderableType:
     """A line for each client listener of each broker, and what is kept for a while."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("broker", "listener", "listens at", "tells clients", "answers", "open to"):
+    for title in COLUMNS:
         table.add_column(title)
-    table.add_column("since")
     for line in view["lines"]:
         table.add_row(
             str(line["broker"]),
             line["listener"],
             line["address"],
+            line["port_id"],
             _told(line),
             Text(line["answer"], style="green" if line["good"] else "red"),
             ", ".join(line["open_to"]) or "nobody",

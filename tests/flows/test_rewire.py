@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from flows.access.drop_old_addresses import drop_old_addresses
 from flows.access.overdue import drop_overdue
@@ -21,7 +23,8 @@ from flows.domain.vantage import Network
 from flows.instances.add_brokers import add_brokers
 from flows.instances.replace_broker import replace_broker
 from flows.procedures.operation import Operation
-from flows.queries.access import access
+from flows.queries.access import AccessView, access
+from flows.queries.render_access import access_table
 from tests.flows.worlds import DEMO, created, living_caller, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.world import World
@@ -128,6 +131,8 @@ def test_everybody_sees_by_which_addresses_clients_come_and_who_answers() -> Non
     world.ask(set_public_access, public(*EIPS))
     view = access(world.doors(), "demo")
     assert all(line["good"] for line in view["lines"])
+    assert [line["port_id"] for line in view["lines"][::3]] == list(world.provider.hosts)
+    assert all(f" {machine} " in shown(view) for machine in world.provider.hosts)
     assert view["old_addresses"] == list(FIRST)
     cross = [line for line in view["lines"] if line["listener"] == "CROSS"]
     assert [line["told"] for line in cross] == at(9011, SECOND)
@@ -137,6 +142,13 @@ def test_everybody_sees_by_which_addresses_clients_come_and_who_answers() -> Non
     assert [(line["broker"], line["answer"]) for line in wrong_now] == [
         (2, "broker 1 answers there")
     ]
+
+
+def shown(view: AccessView) -> str:
+    """What a person reads."""
+    console = Console(width=200, file=StringIO(), record=True)
+    console.print(access_table(view))
+    return console.export_text()
 
 
 def test_nothing_is_kept_that_shall_not_be() -> None:
@@ -201,6 +213,29 @@ def test_an_address_of_another_instance_is_refused_by_name() -> None:
     assert refused(world, set_endpoints, endpoints(machine, *FIRST[1:])) == (
         f'addresses "{machine}": it belongs to the instance other'
     )
+
+
+def test_an_address_that_leads_to_another_instance_is_found_by_the_proof() -> None:
+    """Nobody wrote down that it leads there: its owner is asked which instance it is of."""
+    from flows.instances.create_instance import create_instance  # noqa: PLC0415
+
+    world = with_ways(created(DEMO))
+    world.ask(set_endpoints, endpoints(*FIRST))
+    world.ask(create_instance, {**DEMO, "name": "other"})
+    other = the_other(world)
+    private = world.records.machines(other)[0].address
+    world.provider.endpoints_of_test["198.19.200.7"] = private
+    before = told_by(world, "demo")
+    with pytest.raises(EffectFailed) as caught:
+        world.ask(set_endpoints, endpoints("198.19.200.7", *FIRST[1:]))
+    found = f"broker 1 at 198.19.200.7:9011: broker 1 of another instance, {other}, answers there"
+    assert found in str(caught.value)
+    assert told_by(world, "demo") == before
+
+
+def told_by(world: World, name: str) -> list[str | None]:
+    """What `fleet access` shows that clients of 9011 of an instance are told."""
+    return [each["told"] for each in access(world.doors(), name)["lines"]]
 
 
 def the_other(world: World) -> str:

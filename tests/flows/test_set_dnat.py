@@ -22,8 +22,11 @@ from flows.domain.vantage import Network
 from flows.instances.add_brokers import add_brokers
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
+from flows.instances.replace_broker import replace_broker
 from flows.procedures.operation import Operation
+from flows.queries.access import access
 from flows.queries.dnat import dnat
+from flows.queries.drift import drift
 from flows.queries.render_dnat import dnat_table
 from tests.flows.worlds import DEMO, GOODBYE, created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
@@ -183,6 +186,21 @@ def test_new_brokers_come_in_once_they_are_given_eips() -> None:
     more = (*EIPS, "203.0.113.4", "203.0.113.5")
     world.ask(set_dnat, {"instance": "demo", "eips": ",".join(more), "keep_old": 0})
     assert_by_dnat(world, more)
+
+
+def test_a_new_machine_is_reached_by_its_brokers_eip() -> None:
+    world = with_dnat()
+    before, broken = rules(world), world.records.machines(the_row(world).id)[1]
+    world.provider.hosts[broken.name].running = False
+    world.ask(replace_broker, {"instance": "demo", "broker": 2})
+    assert rules(world) == before
+    assert world.provider.eips_of_machines == dict.fromkeys(EIPS, "gateway")
+    assert drift(world.doors(), "demo") == ()
+    assert [line["answer"] for line in access(world.doors(), "demo")["lines"]][1::2] == [
+        "broker 1",
+        "broker 2",
+        "broker 3",
+    ]
 
 
 def test_a_wrong_eip_is_found_and_all_is_put_back() -> None:
