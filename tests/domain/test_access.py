@@ -24,9 +24,10 @@ from flows.domain.errors import Refused
 from flows.domain.firewall import openings, ruleset
 from flows.domain.instance import Instance
 from flows.domain.listeners import ListenerName
-from flows.domain.server_properties import server_properties
+from flows.domain.server_properties import endpoints, protocol_map, server_properties
 from flows.domain.wish import Wish
-from tests.domain.samples import CONTROL, host_secrets, instance, wish
+from tests.domain.samples import CONTROL, SELDOM, host_secrets, instance, wish
+from tests.domain.test_server_properties import parsed
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,6}[a-z0-9])?\.(example|test)", fullmatch=True)
 hosts = st.one_of(st.ip_addresses(v=4).map(str), names)
@@ -103,6 +104,37 @@ def test_each_broker_tells_its_own_address_on_9011(addresses: list[str]) -> None
         told = addresses[broker.id - 1] if broker.id <= len(addresses) else broker.address
         assert (cross.advertised_host, cross.port) == (told, 9011)
         assert set(cross.certificate_names) == {told, broker.address}
+
+
+@SELDOM
+@given(st.lists(hosts, min_size=3, max_size=6, unique_by=str.lower), st.data())
+def test_what_brokers_tell_comes_back_from_their_strings(
+    addresses: list[str], data: st.DataObject
+) -> None:
+    """With every listener there is; never two brokers with one address, whatever the ways are."""
+    count = len(addresses)
+    ips = st.ip_addresses(v=4, network="198.18.0.0/16").map(str)
+    eips = data.draw(st.lists(ips, min_size=count, max_size=count, unique=True))
+    asked = wish(brokers=count, public_access=tuple(eips), access=Access(cross=route(*addresses)))
+    found = instance(asked)
+    told = []
+    for broker in found.brokers:
+        strings = endpoints(broker, found.listeners(broker))
+        number = broker.id - 1
+        assert parsed(strings["listeners"])[-2:] == [
+            ("CROSS", str(broker.address), 9011),
+            ("PUBLIC", str(broker.address), 9094),
+        ]
+        assert parsed(strings["advertised.listeners"])[-2:] == [
+            ("CROSS", addresses[number], 9011),
+            ("PUBLIC", eips[number], 9094),
+        ]
+        protocols = protocol_map(found.listeners(broker)).split(",")
+        assert [each.partition(":")[0] for each in protocols] == [
+            name for name, _, _ in parsed(strings["listeners"])
+        ]
+        told += [(host, port) for _, host, port in parsed(strings["advertised.listeners"])]
+    assert len(set(told)) == 5 * count
 
 
 def test_a_public_listener_is_there_only_while_there_are_eips() -> None:
