@@ -214,6 +214,21 @@ def test_what_is_changed_by_hand_is_named_and_put_right(
     assert told(plane, demo)["CROSS"] == f"{eips[0]}:9011"
 
 
+def test_a_gateway_that_masquerades_is_not_limited_as_one_client(
+    plane: Plane, demo: Demo, dnat: str, eips: tuple[str, ...], outside: str
+) -> None:
+    before = process_starts(plane, demo)
+    plane.ask("set-dnat", "instance=demo", f"eips={','.join(eips)}", "source=masquerade")
+    configs = plane.doors.zookeeper.state(demo.instance).broker_configs
+    seen_as = str(plane.lab.plan.gateway)
+    for broker in ("1", "2", "3"):
+        overrides = configs[broker][f"{PER_ADDRESS}.overrides"].split(",")
+        assert seen_as in {each.partition(":")[0] for each in overrides}
+    assert logins(demo, outside, at(eips, 9011)) == {"ok"}
+    assert differences(plane) == set()
+    assert process_starts(plane, demo) == before
+
+
 def test_a_removal_leaves_nothing_on_the_gateway(
     plane: Plane, demo: Demo, dnat: str, outside: str, eips: tuple[str, ...]
 ) -> None:
