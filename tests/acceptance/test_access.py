@@ -10,10 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import pytest
 
+from flows.access.overdue import drop_overdue
+from flows.adapters.stage import PlainStage
 from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.operations import Caller, Door
 from inventories.lab import Rule
 from inventories.lab.model import DEFAULT_GROUP
 from tests.acceptance.parts import (
@@ -140,6 +144,12 @@ def shown_at_9011(plane: Plane) -> list[str]:
 def run(plane: Plane, operation: str, *wish: str) -> str:
     """What the operation on the shared instance said."""
     return plane.ask(operation, "instance=demo", *wish)
+
+
+def by_schedule(plane: Plane) -> list[str]:
+    """What the schedule drops when it comes now."""
+    here = plane.doors.processes.here(str(uuid4()), "none")
+    return drop_overdue(plane.doors, Caller("a test", Door.SCHEDULE, here), PlainStage())
 
 
 def fails(plane: Plane, operation: str, *wish: str) -> str:
@@ -325,11 +335,18 @@ def test_9011_leads_through_a_gateway_and_back_while_clients_of_it_go_on(
     with load(plane, by_endpoints, spread_topic(plane, demo, "rewired"), "vpc") as told:
         run(plane, "set-dnat", f"eips={','.join(gateway)}")
         shown_there = shown_at_9011(plane)
-        run(plane, "set-endpoints", f"addresses={','.join(endpoints)}", "keep_old=0")
+        run(plane, "set-endpoints", f"addresses={','.join(endpoints)}", "keep_old=1")
+        pending, rules = plane.json("access", "demo")["old_addresses"], plane.json("dnat", "demo")
+        dropped = wait_until(lambda: by_schedule(plane), "what was kept is overdue", 30)
     assert_nothing_lost(told.answer)
     assert not changed(before, started(plane, demo))
     assert shown_there == [f"{eip}:9011" for eip in gateway]
     assert shown_at_9011(plane) == shown
+    assert pending == list(gateway)
+    assert {line["state"] for line in rules} == {"in force"}
+    assert dropped == ["Drop old addresses demo: done"]
+    assert plane.json("dnat", "demo") == []
+    assert not set(gateway) & set(map(str, plane.lab.eips()))
 
 
 def test_a_rewire_that_was_killed_between_two_brokers_is_finished_by_the_next_run(
