@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,7 +19,7 @@ from flows.adapters.stage import PlainStage
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.operations import Caller, Door
 from inventories.lab import Rule
-from inventories.lab.model import DEFAULT_GROUP
+from inventories.lab.model import DEFAULT_GROUP, ClientNetwork
 from tests.acceptance.parts import (
     CLIENT,
     Demo,
@@ -165,19 +165,18 @@ def refused(plane: Plane, operation: str, *wish: str) -> str:
 
 
 def round_trip(
-    plane: Plane, demo: Demo, network: Literal["outside", "vpc"], servers: str
+    plane: Plane, settings: Mapping[str, str], network: ClientNetwork, topic: str
 ) -> object:
-    """Messages to every broker and back, by a client that knows these addresses alone."""
-    connection = demo.settings() | {"bootstrap.servers": servers}
-    namespace, topic = plane.lab.client(network).netns, f"by-{network}"
-    assert client(namespace, verb="create_topic", settings=connection, topic=topic) == "ok"
-    return client(
-        namespace,
-        verb="produce_and_consume",
-        settings=connection,
-        topic=topic,
-        messages=MESSAGES,
-    )
+    """Messages to every broker and back, by a client that knows these settings alone."""
+    namespace = plane.lab.client(network).netns
+    assert client(namespace, verb="create_topic", settings=settings, topic=topic) == "ok"
+    verb = "produce_and_consume"
+    return client(namespace, verb=verb, settings=settings, topic=topic, messages=MESSAGES)
+
+
+def settings_at(demo: Demo, addresses: Addresses, port: int) -> dict[str, str]:
+    """A client of the secured instance that knows these addresses alone."""
+    return demo.settings() | {"bootstrap.servers": at(addresses, port)}
 
 
 def scan(
@@ -274,14 +273,14 @@ def test_public_access_comes_changes_and_goes_while_clients_of_other_listeners_g
 def test_a_client_outside_comes_by_eips(
     plane: Plane, demo: Demo, open_ways: None, eips: Addresses
 ) -> None:
-    told = round_trip(plane, demo, "outside", at(eips, 9095))
+    told = round_trip(plane, settings_at(demo, eips, 9095), "outside", "by-outside")
     assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
 
 
 def test_a_client_of_another_network_comes_by_endpoints(
     plane: Plane, demo: Demo, open_ways: None, endpoints: Addresses
 ) -> None:
-    told = round_trip(plane, demo, "vpc", at(endpoints, 9011))
+    told = round_trip(plane, settings_at(demo, endpoints, 9011), "vpc", "by-vpc")
     assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
 
 
@@ -376,7 +375,7 @@ def test_certificates_are_replaced_for_clients_of_other_networks(
     with load(plane, by_endpoints, spread_topic(plane, demo, "far-replaced"), "vpc") as told:
         run(plane, "replace-certificates")
     assert_nothing_lost(told.answer)
-    outside = demo.settings() | {"bootstrap.servers": at(eips, 9095)}
+    outside = settings_at(demo, eips, 9095)
     assert client(plane.lab.client("outside").netns, verb="log_in", settings=outside) == "ok"
 
 
@@ -393,7 +392,7 @@ def test_names_are_told_to_clients_who_know_what_they_mean(
                 hosts,
                 plane.lab.client("vpc").netns,
                 verb="produce_and_consume",
-                settings=demo.settings() | {"bootstrap.servers": at(NAMES, 9011)},
+                settings=settings_at(demo, NAMES, 9011),
                 topic=spread_topic(plane, demo, "by-names"),
                 messages=MESSAGES,
             )
@@ -446,3 +445,30 @@ def test_mappings_that_are_wrong_in_themselves_are_refused(
         f'eips "{eips[0]}": it is broker 1\'s own for public access; an EIP of DNAT belongs to the '
         "gateway and to no broker"
     )
+
+
+def test_an_open_instance_is_reached_at_9094_and_9011(plane: Plane, plain: str) -> None:
+    """Without SASL_SSL nobody shows a certificate: the right broker is known all the same."""
+    eips = lab_eips(plane, 151, 152, 153)
+    with endpoint_addresses(plane, plain, (51, 52, 53)) as endpoints:
+        try:
+            plane.ask("set-public-access", f"instance={plain}", f"eips={','.join(eips)}")
+            plane.ask("set-endpoints", f"instance={plain}", f"addresses={','.join(endpoints)}")
+            lines = plane.json("access", plain)["lines"]
+            ways: tuple[tuple[ClientNetwork, str], ...] = (
+                ("outside", at(eips, 9094)),
+                ("vpc", at(endpoints, 9011)),
+            )
+            found = [
+                round_trip(plane, {"bootstrap.servers": servers}, network, f"open-{network}")
+                for network, servers in ways
+            ]
+        finally:
+            plane.ask("set-public-access", f"instance={plain}", "eips=none")
+            plane.ask("set-endpoints", f"instance={plain}", "addresses=none", "keep_old=0")
+    assert found == [{"acknowledged": MESSAGES, "consumed": MESSAGES}] * 2
+    assert [line["answer"] for line in lines if line["listener"] == "PUBLIC"] == [
+        "broker 1",
+        "broker 2",
+        "broker 3",
+    ]
