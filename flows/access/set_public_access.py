@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flows.access.subjects import to_set_public_access
+from flows.domain.instance import Instance
 from flows.domain.public_access import SetPublicAccess, plan_public_access
 from flows.domain.rewiring import RewirePlan
 from flows.procedures.changing import AT_REST, change_life
@@ -12,6 +13,7 @@ from flows.procedures.operation import operation
 from flows.procedures.remembering import TraceNames
 from flows.procedures.rewire import rewire
 from flows.steps.access import lead_eips, release_eips
+from flows.steps.connections import limit_connections
 from flows.steps.site import Site
 
 TRACES = TraceNames(
@@ -36,4 +38,13 @@ def set_public_access(site: Site, plan: RewirePlan) -> None:
     at another listener feels it. Unless the right broker answers at each EIP, asked from outside,
     all is put back. Safe to run again.
     """
-    rewire(site, plan, lead_eips, release_eips)
+    rewire(site, plan, lead_eips, ended)
+
+
+def ended(site: Site, instance: Instance) -> None:
+    """Other EIPs are let go; the listener that was just made has its limit of connections.
+
+    Kafka 2.3 forgets it for every new listener, as it does at a start.
+    """
+    release_eips(site, instance)
+    limit_connections(site, instance, instance.brokers)

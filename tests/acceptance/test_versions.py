@@ -165,6 +165,7 @@ def test_clients_of_other_networks_come_and_go_without_a_restart(older: Older) -
         _ask(older, "set-public-access", f"eips={','.join(eips)}")
         assert _round_trip(older, "vpc", at(endpoints, 9011)) == BOTH_WAYS
         assert _round_trip(older, "outside", at(eips, 9095)) == BOTH_WAYS
+        assert _limited_at_public(older) == ({1, 2, 3} if older.limits else set())
 
         _ask(older, "set-public-access", f"eips={','.join(others)}")
         outside = plane.lab.client("outside").netns
@@ -271,6 +272,14 @@ def _round_trip(older: Older, network: ClientNetwork, servers: str) -> object:
     settings = older.settings() | {"bootstrap.servers": servers}
     assert client(place, verb="create_topic", settings=settings, topic=topic) == "ok"
     return client(place, verb="produce_and_consume", settings=settings, topic=topic, messages=30)
+
+
+def _limited_at_public(older: Older) -> set[int]:
+    """The brokers whose public listener was told the flavor's limit."""
+    configs = older.plane.doors.zookeeper.state(older.instance).broker_configs
+    limit = str(older.instance.wish.flavor_row.connections)
+    key = "listener.name.public.max.connections"
+    return {each for each in (1, 2, 3) if configs.get(str(each), {}).get(key) == limit}
 
 
 def _enforces(older: Older, broker: Broker) -> bool:

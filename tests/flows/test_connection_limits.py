@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from flows.access.set_public_access import set_public_access
 from flows.adapters.records.observed import Observed
+from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.instance import Status, UnitState
 from flows.instances.create_instance import create_instance
-from tests.flows.worlds import created, the_row
-from tests.world.effects import Trouble
+from tests.flows.worlds import created, effects_of, the_row
+from tests.world.effects import Killed, Trouble
 from tests.world.world import World
 
 FORGETFUL = {"name": "demo", "version": "2.3.0"}
@@ -39,6 +42,29 @@ def test_every_broker_is_told_at_the_creation() -> None:
     world = World()
     world.ask(create_instance, FORGETFUL)
     assert altered(world) == dict.fromkeys((1, 2, 3), IN_FORCE)
+
+
+PUBLIC = {"instance": "demo", "eips": "203.0.113.1,203.0.113.2,203.0.113.3"}
+LIMIT_AT_PUBLIC = "listener.name.public.max.connections"
+
+
+def test_a_listener_that_is_made_while_brokers_run_has_its_limit() -> None:
+    world = created(FORGETFUL)
+    world.ask(set_public_access, PUBLIC)
+    assert [each.get(LIMIT_AT_PUBLIC) for each in altered(world).values()] == ["2000"] * 3
+
+
+@pytest.mark.parametrize("trouble", [Trouble.FAILS, Trouble.KILLED_AFTER])
+def test_and_has_it_wherever_its_making_was_cut_off(trouble: Trouble) -> None:
+    whole = created(FORGETFUL)
+    for at in range(effects_of(whole, set_public_access, PUBLIC)):
+        world = created(FORGETFUL)
+        world.effects.trouble_at, world.effects.trouble = at, trouble
+        with suppress(EffectFailed, GateTimeout, Killed):
+            world.ask(set_public_access, PUBLIC)
+        world.effects.heal()
+        world.ask(set_public_access, PUBLIC, who="grace")
+        assert [each.get(LIMIT_AT_PUBLIC) for each in altered(world).values()] == ["2000"] * 3, at
 
 
 @pytest.mark.parametrize("version", ["1.1.0", "2.7"])
