@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field, model_validator
 
-from flows.domain.access import check_eips
+from flows.domain.access import CrossMode, check_eips
 from flows.domain.creation import AddressList
 from flows.domain.endpoints import NONE, RewireRequest
-from flows.domain.errors import Refused
+from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Instance
 from flows.domain.listeners import ListenerName
 from flows.domain.restart import check_answering
@@ -20,6 +22,7 @@ from flows.domain.rewiring import (
     with_eips,
 )
 from flows.domain.vantage import Network
+from flows.domain.wish import Wish
 
 
 class SetPublicAccess(RewireRequest):
@@ -45,11 +48,41 @@ class SetPublicAccess(RewireRequest):
         return () if self.eips == (NONE,) else self.eips
 
 
+def check_broker_of(field: str, wish: Wish, eip: str, broker: int) -> None:
+    """Refuses an EIP that leads to another broker by the wish, told now or kept from before."""
+    told, former = wish.public_access, wish.access.former_eips
+    if eip in told and told.index(eip) + 1 != broker:
+        raise refusal(
+            field,
+            eip,
+            f"clients are told that it is broker {told.index(eip) + 1}, so it cannot become broker "
+            f"{broker} while they work; bind other EIPs first",
+        )
+    kept = former.addresses if former else ()
+    if eip in kept and kept.index(eip) + 1 != broker:
+        raise refusal(
+            field,
+            eip,
+            f"clients still know it as broker {kept.index(eip) + 1}, so it cannot become broker "
+            f"{broker} yet; bind other EIPs, or end that first with drop-old-addresses",
+        )
+
+
+def check_not_translated(field: str, wish: Wish, eips: Iterable[str]) -> None:
+    """Refuses an EIP that a gateway translates: it cannot be a broker's own as well."""
+    routes = [route for route in wish.access.routes if route.mode is CrossMode.DNAT]
+    for eip in eips:
+        if any(eip in route.addresses for route in routes):
+            rule = "a gateway translates it (DNAT), so it belongs to the gateway and to no broker"
+            raise refusal(field, eip, f"{rule}; accepted is another EIP")
+
+
 def plan_public_access(instance: Instance, request: SetPublicAccess) -> RewirePlan:
     """What is left until clients come by exactly these EIPs; Refused for one too few or many."""
     eips = request.wished
     if eips:
         check_eips("eips", eips, len(instance.brokers))
+        check_not_translated("eips", instance.wish, eips)
     wish, before = instance.wish, instance.settled_wish or instance.wish
     is_told = wish.public_access == eips
     coming, after = with_coming_eips(wish, eips), with_eips(wish, eips)

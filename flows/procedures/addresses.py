@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from flows.adapters.site import Doors, InstanceRow
 from flows.domain.errors import Refused, refusal
+from flows.domain.public_access import check_broker_of
 from flows.domain.vantage import Network, no_vantage
 
 
@@ -24,7 +25,7 @@ def check_eips_free(doors: Doors, row: InstanceRow, field: str, eips: Sequence[s
     `eips` are those of all brokers, in their order.
     """
     provider = doors.provider(row.wish.provider)
-    led, told = provider.eips(), row.wish.public_access
+    led = provider.eips()
     ours = {machine.name for machine in doors.records.machines(row.id)}
     for wished, eip in enumerate(eips, 1):
         objection = provider.eip_objection(eip)
@@ -32,13 +33,7 @@ def check_eips_free(doors: Doors, row: InstanceRow, field: str, eips: Sequence[s
             raise refusal(field, eip, objection)
         if eip in led and led[eip] not in ours:
             raise refusal(field, eip, f"it is in use: it leads to {led[eip]}; release it first")
-        if eip in told and told.index(eip) + 1 != wished:
-            raise refusal(
-                field,
-                eip,
-                f"clients are told that it is broker {told.index(eip) + 1}, so it cannot become "
-                f"broker {wished} while they work; bind other EIPs first",
-            )
+        check_broker_of(field, row.wish, eip, wished)
 
 
 def check_of_nobody_else(

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from flows.access.drop_old_addresses import drop_old_addresses
 from flows.access.overdue import drop_overdue
+from flows.access.set_dnat import set_dnat
 from flows.access.set_endpoints import set_endpoints
 from flows.access.set_public_access import set_public_access
 from flows.domain import paths
@@ -431,6 +432,32 @@ def test_eips_are_not_swapped_between_brokers() -> None:
     assert refused(world, set_public_access, swapped) == (
         f'eips "{EIPS[1]}": clients are told that it is broker 2, so it cannot become broker 1 '
         "while they work; bind other EIPs first"
+    )
+
+
+def test_eips_from_before_are_not_swapped_either_until_they_are_dropped() -> None:
+    world = created(DEMO)
+    world.ask(set_public_access, public(*EIPS))
+    world.ask(set_public_access, public(*OTHERS))
+    swapped = public(EIPS[1], EIPS[0], EIPS[2])
+    assert refused(world, set_public_access, swapped) == (
+        f'eips "{EIPS[1]}": clients still know it as broker 2, so it cannot become broker 1 yet; '
+        "bind other EIPs, or end that first with drop-old-addresses"
+    )
+    assert the_row(world).status is Status.RUNNING
+    world.ask(drop_old_addresses, {"instance": "demo"})
+    world.ask(set_public_access, swapped)
+    assert told(world, "PUBLIC") == at(9095, (EIPS[1], EIPS[0], EIPS[2]))
+
+
+def test_an_eip_that_a_gateway_translates_is_no_brokers_own() -> None:
+    """Also where nobody but its owner leads EIPs, so that the provider knows of none."""
+    world = created(DEMO)
+    world.ask(set_dnat, {"instance": "demo", "eips": ",".join(EIPS)})
+    world.provider.eips_of_machines.clear()
+    assert refused(world, set_public_access, public(OTHERS[0], EIPS[1], OTHERS[2])) == (
+        f'eips "{EIPS[1]}": a gateway translates it (DNAT), so it belongs to the gateway and to '
+        "no broker; accepted is another EIP"
     )
 
 
