@@ -20,6 +20,7 @@ from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Broker, Instance, zone_of
 from flows.domain.listeners import ListenerName
 from flows.domain.plan import Plan, PlannedStep
+from flows.domain.public_access import check_not_translated
 from flows.domain.quotas import check_quotas
 from flows.domain.reassignment import Pace, left_behind
 from flows.domain.rebalancing import evened
@@ -137,6 +138,7 @@ def plan_growth(instance: Instance, request: AddBrokers) -> GrowthPlan:
         _check(instance, grown)
         _check_certificate(instance, request)
         _check_public(grown.wish, request)
+        check_not_translated("eips", instance.wish, request.eips)
         _check_dnat(instance, grown.wish, request)
     as_wished = wish == instance.wish and not instance.change_is_open
     nothing = as_wished and not (request.rebalance and _is_uneven(grown))

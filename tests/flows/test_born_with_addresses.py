@@ -184,6 +184,15 @@ def test_a_growth_is_refused_for_wrong_eips(wish: Mapping[str, Any], sentence: s
     assert set(world.effects.log) == {"FakeRecords.note", "FakeRecords.trace"}
 
 
+def test_a_new_broker_is_given_no_eip_that_a_gateway_translates() -> None:
+    world = reached()
+    world.provider.eips_of_machines.clear()  # as where their owner leads EIPs
+    assert refused(world, add_brokers, {**MORE, "eips": DNAT[1]}) == (
+        f'eips "{DNAT[1]}": a gateway translates it (DNAT), so it belongs to the gateway and to '
+        "no broker; accepted is another EIP"
+    )
+
+
 def test_eips_are_refused_where_clients_do_not_come_by_any() -> None:
     world = created(DEMO)
     only = {"instance": "demo", "brokers": 4}
