@@ -32,7 +32,7 @@ from tests.acceptance.parts import (
 )
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.registrations import told_at_9011
-from tests.acceptance.test_firewall import open_ports
+from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, open_ports, without_table
 from tests.acceptance.under_load import (
     assert_nothing_lost,
     changed,
@@ -295,6 +295,15 @@ def test_from_each_network_exactly_its_listeners_answer(
         "lan": [9093, 9095],
         "another instance": [9093, 9095],
     }
+
+
+@pytest.mark.usefixtures("open_ways")
+def test_without_a_hosts_table_more_would_answer_in_every_network(
+    plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
+) -> None:
+    with without_table(plane, demo):
+        found = scan(plane, demo, plain, (eips, endpoints))
+    assert all(set(LISTENING_EVERYWHERE) <= set(ports) for ports in found.values()), found
 
 
 @pytest.mark.usefixtures("narrow_group")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -35,6 +37,19 @@ def open_ports(namespace: str, host: str, ports: tuple[int, ...] = OURS) -> list
     wish = json.dumps([host, *ports])
     done = in_namespace(namespace, sys.executable, "-c", _SCAN, input=wish)
     return list(json.loads(done.stdout))
+
+
+@contextmanager
+def without_table(plane: Plane, demo: Demo) -> Iterator[None]:
+    """The host of the first broker filters nothing meanwhile."""
+    own = plane.machine_namespace(plane.instance_machines("demo")[0].name)
+    table = ("table", "inet", table_name(demo.instance))
+    kept = in_namespace(own, "nft", "list", *table).stdout
+    try:
+        in_namespace(own, "nft", "delete", *table)
+        yield
+    finally:
+        in_namespace(own, "nft", "-f", "-", input=kept)
 
 
 @pytest.fixture
@@ -69,13 +84,7 @@ def test_port_22_is_not_ours(plane: Plane, demo: Demo) -> None:
 
 
 def test_without_the_hosts_table_more_would_answer(plane: Plane, demo: Demo, broker: str) -> None:
-    machine = plane.instance_machines("demo")[0]
-    own = plane.machine_namespace(machine.name)
-    kept = in_namespace(own, "nft", "list", "table", "inet", table_name(demo.instance)).stdout
-    try:
-        in_namespace(own, "nft", "delete", "table", "inet", table_name(demo.instance))
+    with without_table(plane, demo):
         found = set(open_ports(plane.lab.client("lan").netns, broker))
-        assert set(LISTENING_EVERYWHERE) <= found
-    finally:
-        in_namespace(own, "nft", "-f", "-", input=kept)
+    assert set(LISTENING_EVERYWHERE) <= found
     assert open_ports(plane.lab.client("lan").netns, broker) == [9093]
