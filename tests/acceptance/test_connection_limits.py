@@ -6,10 +6,13 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+from flows.domain.limiting import FEWEST_PER_ADDRESS
 from tests.acceptance.parts import Demo, Secured, client
 from tests.acceptance.plane import Plane, wait_until
+from tests.acceptance.under_load import started
 
 FEW = 8
+MORE = FEWEST_PER_ADDRESS + 4
 LISTENER = "listener.name.private.max.connections"
 PER_ADDRESS = "max.connections.per.ip"
 
@@ -77,3 +80,20 @@ def test_one_address_gets_no_more_than_its_share_and_the_product_does(
         )
         with crowd(str(demo.instance.brokers[0].address), 9091):
             assert plane.doors.kafka.cluster(demo.instance).brokers == (1, 2, 3)
+
+
+def test_another_limit_of_one_address_is_told_to_brokers_that_run(plane: Plane, demo: Demo) -> None:
+    before = started(plane, demo)
+    try:
+        plane.ask("set-connection-limits", "instance=demo", f"per_address={FEWEST_PER_ADDRESS}")
+        wait_until(lambda: left_open(plane, demo) == FEWEST_PER_ADDRESS, "ten are left open", 30)
+    finally:
+        plane.ask("set-connection-limits", "instance=demo", "per_address=1000")
+    wait_until(lambda: left_open(plane, demo) == MORE, "all are left open again", 30)
+    assert started(plane, demo) == before
+
+
+def left_open(plane: Plane, demo: Demo) -> int:
+    """How many connections of one client, which makes more than the fewest, broker 1 leaves."""
+    lan, settings = plane.lab.client("lan").netns, at_broker_1(demo)
+    return int(client(lan, verb="knock", settings=settings, connections=MORE))
