@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Machine
-from tests.acceptance.parts import Demo
+from tests.acceptance.parts import Demo, at, logins
 from tests.acceptance.plane import Plane, wait_until
+from tests.acceptance.test_access import Addresses, lab_eips
 from tests.acceptance.under_load import (
     assert_nothing_lost,
     changed,
@@ -23,6 +24,7 @@ from tests.acceptance.under_load import (
 )
 
 GB = 1 << 30
+Reached = Callable[[], set[str]]
 ROLL = ("at_risk=accept", "stall_budget=60")
 """The story has a topic with one replica by now."""
 
@@ -31,6 +33,42 @@ ROLL = ("at_risk=accept", "stall_budget=60")
 def topic(plane: Plane, demo: Demo, request: pytest.FixtureRequest) -> str:
     """Each test has one of its own: the load reads all that is in it."""
     return spread_topic(plane, demo, str(request.node.name))
+
+
+@pytest.fixture(scope="module")
+def public(plane: Plane) -> Addresses:
+    """EIPs of four brokers."""
+    return lab_eips(plane, 161, 162, 163, 164)
+
+
+@pytest.fixture(scope="module")
+def translated(plane: Plane) -> Addresses:
+    """EIPs of a gateway for four brokers."""
+    return lab_eips(plane, 171, 172, 173, 174)
+
+
+@pytest.fixture(scope="module")
+def reached(
+    plane: Plane, demo: Demo, public: Addresses, translated: Addresses
+) -> Iterator[Reached]:
+    """Clients outside come to three brokers by EIPs of either kind; what they are told at all four.
+
+    Afterwards nobody comes from outside.
+    """
+    servers = f"{at(public, 9095)},{at(translated, 9011)}"
+    try:
+        plane.ask("set-public-access", "instance=demo", f"eips={','.join(public[:3])}")
+        plane.ask("set-dnat", "instance=demo", f"eips={','.join(translated[:3])}")
+        yield lambda: logins(demo, plane.lab.client("outside").netns, servers)
+    finally:
+        plane.ask("set-public-access", "instance=demo", "eips=none")
+        plane.ask("remove-dnat", "instance=demo")
+
+
+@pytest.fixture
+def new_eips(public: Addresses, translated: Addresses) -> tuple[str, ...]:
+    """What the fourth broker is given."""
+    return f"eips={public[3]}", f"dnat_eips={translated[3]}"
 
 
 def test_storage_grows_live(plane: Plane, demo: Demo, topic: str) -> None:
@@ -83,11 +121,15 @@ def test_a_flavor_that_was_cut_off_goes_back_where_it_was_changed(
     assert (shown["status"], shown["parameters"]["flavor"]) == ("Running", "kafka.2u4g.cluster")
 
 
-def test_a_broker_is_added_and_carries_its_part(plane: Plane, demo: Demo, topic: str) -> None:
+def test_a_broker_is_added_and_carries_its_part(
+    plane: Plane, demo: Demo, topic: str, reached: Reached, new_eips: tuple[str, ...]
+) -> None:
     before = started(plane, demo)
+    wish = ("brokers=4", "rebalance=true", "throttle=50", *new_eips)
     with load(plane, demo, topic) as told:
-        plane.ask("add-brokers", "instance=demo", "brokers=4", "rebalance=true", "throttle=50")
+        plane.ask("add-brokers", "instance=demo", *wish)
     assert_nothing_lost(told.answer)
+    assert reached() == {"ok"}
     state = cluster(plane)
     assert sorted(state.registrations) == [1, 2, 3, 4]
     assert len([part for part in state.partitions if 4 in part.replicas]) > 10
@@ -96,7 +138,9 @@ def test_a_broker_is_added_and_carries_its_part(plane: Plane, demo: Demo, topic:
     assert {number: when for number, when in started(plane, demo).items() if number < 4} == before
 
 
-def test_a_machine_that_died_for_good_is_replaced(plane: Plane, demo: Demo, topic: str) -> None:
+def test_a_machine_that_died_for_good_is_replaced(
+    plane: Plane, demo: Demo, topic: str, reached: Reached
+) -> None:
     dead = machine_of(plane, 3)
     refused = plane.refused("replace-broker", "instance=demo", "broker=3")
     assert f"its machine {dead.name} is alive" in refused
@@ -105,6 +149,7 @@ def test_a_machine_that_died_for_good_is_replaced(plane: Plane, demo: Demo, topi
         wait_until(lambda: is_gone(plane, 3), "its session has expired", 180)
         plane.ask("replace-broker", "instance=demo", "broker=3", "throttle=50")
     assert_nothing_lost(told.answer)
+    assert reached() == {"ok"}
     new = machine_of(plane, 3)
     assert (new.address, new.zone, new.generation) == (dead.address, dead.zone, 2)
     assert new.host_key != dead.host_key
