@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.acceptance.parts import PASSWORD, Secured, client
+from certs.facts import CertificateFacts, describe
+from tests.acceptance.parts import PASSWORD, Secured, client, in_namespace
 from tests.acceptance.plane import Plane
 from tests.acceptance.under_load import engine
+
+MESSAGES = 30
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Trusting(Secured):
 
 def trusting(secured: Secured, directory: Path, *, newest: bool) -> Trusting:
     """A client with the newest authority of the bundle alone, or with the oldest."""
+    directory.mkdir(exist_ok=True)
     bundle = directory / "their-bundle"
     secured.plane.succeeds("bundle", secured.name, "-o", str(bundle))
     pems = (bundle / "phy_ca.crt").read_text().split("-----BEGIN")[1:]
@@ -41,6 +47,59 @@ def logins(secured: Secured, namespace: str) -> set[str]:
     )
     assert len(found) == 3
     return set(found.values())
+
+
+def assert_served(namespace: str, settings: Mapping[str, str], topic: str) -> None:
+    """A client there makes the topic; every replica acknowledges its messages, and it reads them.
+
+    So brokers and their controller have to reach each other as well.
+    """
+    where: dict[str, Any] = {"settings": settings, "topic": topic}
+    assert client(namespace, verb="create_topic", **where) == "ok"
+    answer = client(namespace, verb="produce_and_consume", messages=MESSAGES, **where)
+    assert answer == {"acknowledged": MESSAGES, "consumed": MESSAGES}
+
+
+def chains(secured: Secured, port: int = 9093) -> dict[int, tuple[bytes, ...]]:
+    """Broker -> the whole chain that it serves at its own address."""
+    tls = secured.plane.doors.tls
+    return {each.id: tls.served(str(each.address), port).pems for each in secured.instance.brokers}
+
+
+def differing(before: Mapping[int, object], after: Mapping[int, object]) -> set[int]:
+    """The brokers for which something else is found than before."""
+    return {number for number, found in after.items() if found != before[number]}
+
+
+def internal_certificates(secured: Secured) -> dict[int, CertificateFacts]:
+    """Broker -> what it shows other brokers; nobody but they may ask, so its own host does."""
+    return {
+        broker.id: _shown_at(
+            secured.plane.machine_namespace(broker.machine.name), f"{broker.address}:9090"
+        )
+        for broker in secured.instance.brokers
+        if broker.machine
+    }
+
+
+def cut_among_brokers(secured: Secured) -> None:
+    """Every connection of one broker to another ended; open ones would prove no new trust."""
+    for machine in secured.plane.instance_machines(secured.name):
+        done = in_namespace(
+            secured.plane.machine_namespace(machine.name),
+            "ss", "--kill", "--tcp", "--no-header", "state", "established", "dport", "=", ":9090",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert ":9090" in done.stdout, f"{machine.name} had no connection to another broker"
+
+
+def _shown_at(namespace: str, place: str) -> CertificateFacts:
+    # It shows what was sent also when the handshake fails, as it does without our certificate.
+    done = in_namespace(namespace, "openssl", "s_client", "-connect", place, input="")
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    assert begin in done.stdout, f"{place}: {done.stderr}"
+    body = done.stdout.split(begin, 1)[1].split(end, 1)[0]
+    return describe(f"{begin}{body}{end}\n".encode())
 
 
 def certificate_of(plane: Plane, user: str, target: Path) -> Path:

@@ -12,14 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from certs.client_settings import TRUSTSTORE_PASSWORD
 from certs.stores import client_truststore
-from tests.acceptance.certified import Trusting, killed_after, logins, trusting
+from tests.acceptance.certified import (
+    Trusting,
+    assert_served,
+    chains,
+    cut_among_brokers,
+    differing,
+    internal_certificates,
+    killed_after,
+    logins,
+    trusting,
+)
 from tests.acceptance.parts import NAMES_FROM_A_FILE, Demo, client, unpack_jars
 from tests.acceptance.plane import Plane
+from tests.acceptance.spoiling import lacking_names, of_a_stranger, spoiled_store
 from tests.acceptance.under_load import assert_nothing_lost, load, spread_topic, started
 
 
@@ -84,6 +96,58 @@ def test_after_the_drop_only_the_new_authority_is_let_in(
     again = plane.ask("finish-certificate-overlap", "instance=demo")
     assert "nothing to do" in again
     demo.forget_bundle()
+
+
+def test_a_wrong_store_is_put_back_on_its_broker_and_clients_go_on(
+    plane: Plane, demo: Demo, lan: str
+) -> None:
+    """Kafka itself refuses fewer names; what it takes, and clients do not, is seen by a look."""
+    before, topic = chains(demo), spread_topic(plane, demo, "spoiled")
+    second = (str(demo.instance.broker(2).address), 9093)
+    with load(plane, demo, topic) as told:
+        with spoiled_store(demo, 2, lacking_names(demo)):
+            said = plane.fails("replace-certificates", "instance=demo")
+        assert "SubjectAltNames do not match" in said
+        with spoiled_store(demo, 2, of_a_stranger(demo, second)):
+            said = plane.fails("replace-certificates", "instance=demo")
+        assert "broker 2 PRIVATE: it serves the certificate" in said
+        assert said.endswith("which is another one; it was told its old stores again")
+        assert differing(before, chains(demo)) == {1}, "2 is as before, and 3 was left alone"
+        assert plane.json("show", "demo")["status"] == "Change failed"
+        assert logins(demo, lan) == {"ok"}
+        plane.ask("replace-certificates", "instance=demo")
+    assert_nothing_lost(told.answer)
+    assert differing(before, chains(demo)) == {1, 2, 3}
+    assert plane.json("show", "demo")["status"] == "Running"
+
+
+@pytest.mark.slow
+def test_the_internal_authority_rotates_and_nobody_is_locked_out(
+    plane: Plane, demo: Demo, lan: str
+) -> None:
+    """The engine dies while some brokers show certificates of the new one already."""
+    wish = ("rotate-internal-authority", "instance=demo")
+    before, topic = internal_certificates(demo), spread_topic(plane, demo, "rotated")
+    with load(plane, demo, topic) as told:
+        killed_after(plane, wish, "broker 2: show and trust what is wished", times=2)
+        assert plane.doors.kafka.cluster(demo.instance).brokers == (1, 2, 3)
+        amid = internal_certificates(demo)
+        plane.succeeds("run", *wish)
+        assert plane.doors.kafka.cluster(demo.instance).brokers == (1, 2, 3)
+        cut_among_brokers(demo)
+        assert_served(lan, demo.settings(), "after-the-rotation")
+    assert_nothing_lost(told.answer)
+    assert {1, 2} <= differing(before, amid), "it was killed once brokers showed new ones"
+    after = internal_certificates(demo)
+    assert not {each.serial for each in before.values()} & {each.serial for each in after.values()}
+    assert not {each.issuer for each in before.values()} & {each.issuer for each in after.values()}
+    (internal,) = _sides(plane, "internal")
+    assert internal["trusted"] == [internal["authority"]]
+
+
+def _sides(plane: Plane, side: str) -> list[dict[str, Any]]:
+    shown = plane.json("certificates", "demo")["sides"]
+    return [each for each in shown if each["side"] == side]
 
 
 def _replace_authority_while_killed(plane: Plane) -> None:
