@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.acceptance.certified import (
     switch_mutual_tls,
     without_certificate,
 )
-from tests.acceptance.parts import Demo, client, in_namespace, java, unpack_jars
+from tests.acceptance.parts import Demo, client, java, python_sample, unpack_jars
 from tests.acceptance.plane import Plane, wait_until
 
 OPERATIONS = ("Read", "Write", "Describe", "DescribeConfigs")
@@ -87,9 +86,7 @@ def test_nobody_else_comes_in(demo: Demo, lan: str, robert: Path) -> None:
 
 
 def test_the_samples_of_the_bundle_run_as_they_are(lan: str, robert: Path) -> None:
-    for verb in ("produce", "consume"):
-        done = in_namespace(lan, sys.executable, "python/client.py", verb, "certified", cwd=robert)
-        assert done.returncode == 0, done.stderr
+    python_sample(lan, robert, "certified")
 
 
 def test_kafkas_console_tools_come_in_by_the_key_store(
@@ -113,7 +110,7 @@ def test_kafkas_console_tools_come_in_by_the_key_store(
         *topic,
         *reading,
         "--consumer.config",
-        "console/client.properties",
+        "java/consumer.properties",
         bundle=robert,
     )
     assert "from Java" in read.splitlines()
