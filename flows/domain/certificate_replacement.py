@@ -128,7 +128,7 @@ def plan_replacement(instance: Instance, request: ReplaceCertificates) -> Certif
     return CertificatePlan(
         f"Replace the certificates of {instance.name}",
         tuple(steps),
-        _warnings(request),
+        (*_warnings(request), *_kept_names(instance)),
         instance=instance,
         wish=wish,
         drops_after=drops,
@@ -228,6 +228,27 @@ def dropping_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
             f"{numbers.crossed} are refused at their next connection ({LIVE})",
             f"leaf {numbers.leaf} authority {numbers.authority} alone",
         )
+
+
+def _kept_names(instance: Instance) -> tuple[str, ...]:
+    """Which names stay in the certificates although clients come by them no more, if any do."""
+    kept = [f"{place}: {', '.join(names)}" for place, names in _names_left(instance)]
+    if not kept:
+        return ()
+    return (
+        "names by which clients come no more stay in the certificates, because a broker that has "
+        f"served a name does not take a certificate without it: {'; '.join(kept)}",
+    )
+
+
+def _names_left(instance: Instance) -> Iterator[tuple[str, list[str]]]:
+    access = instance.wish.access.model_copy(update={"served": ()})
+    bare = replace(instance, wish=instance.wish.model_copy(update={"access": access}))
+    pairs = zip(client_listeners(instance), client_listeners(bare), strict=True)
+    for (broker, listener), (_, used) in pairs:
+        left = set(listener.certificate_names) - set(used.certificate_names)
+        if left:
+            yield f"broker {broker.id} {listener.name}", sorted(left)
 
 
 def _warnings(request: ReplaceCertificates) -> tuple[str, ...]:
