@@ -10,7 +10,9 @@ import pytest
 from certs.leaf import Leaf
 from flows.access.set_public_access import set_public_access
 from flows.adapters.secrets.client_certificates import waiting_leaf
+from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
 from flows.certificates.issue_client_certificate import issue_client_certificate
+from flows.certificates.replace_certificates import replace_certificates
 from flows.certificates.revoke_client_certificate import revoke_client_certificate
 from flows.certificates.set_mutual_tls import set_mutual_tls
 from flows.domain import paths
@@ -121,6 +123,32 @@ def test_a_revoked_certificate_is_let_in_by_nobody() -> None:
     leaf = leaf_of(world)
     world.ask(revoke_client_certificate, {"instance": "demo", "user": "robert"})
     assert let_in(world, leaf) == {False}
+
+
+def test_certificates_of_either_authority_are_let_in_until_the_old_one_is_dropped() -> None:
+    world = switched_on()
+    of_old = leaf_of(world)
+    world.ask(replace_certificates, {"instance": "demo", "scope": "authority"})
+    world.ask(issue_client_certificate, {"instance": "demo", "user": "carla"})
+    row = the_row(world)
+    of_new = waiting_leaf(world.secrets, row.id, row.wish.client_certificates[1])
+    assert let_in(world, of_old) == let_in(world, of_new) == {True}
+    dropping = {"instance": "demo", "before_its_date": True}
+    world.ask(finish_certificate_overlap, {**dropping, "plan_only": True})
+    assert "show a certificate of the old authority are refused too" in world.stage.pages["plan"]
+    world.ask(finish_certificate_overlap, dropping)
+    assert (let_in(world, of_old), let_in(world, of_new)) == ({False}, {True})
+
+
+def test_the_drop_in_the_same_run_names_certificates_of_the_old_authority_too() -> None:
+    told = "show a certificate of the old authority are refused too"
+    at_once = {"instance": "demo", "scope": "authority", "overlap": 0, "plan_only": True}
+    world = switched_on()
+    world.ask(replace_certificates, at_once)
+    assert told in world.stage.pages["plan"]
+    world = with_robert()
+    world.ask(replace_certificates, at_once)
+    assert told not in world.stage.pages["plan"]
 
 
 def test_users_can_be_made_though_nobody_logs_in() -> None:
