@@ -87,7 +87,8 @@ def cut_among_brokers(secured: Secured) -> None:
     for machine in secured.plane.instance_machines(secured.name):
         done = in_namespace(
             secured.plane.machine_namespace(machine.name),
-            "ss", "--kill", "--tcp", "--no-header", "state", "established", "dport", "=", ":9090",
+            "ss", "--kill", "--tcp", "--numeric", "--no-header",
+            "state", "established", "dport", "=", ":9090",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert ":9090" in done.stdout, f"{machine.name} had no connection to another broker"
