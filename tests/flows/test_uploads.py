@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -121,6 +122,17 @@ def test_an_upload_is_served_by_every_broker_after_a_roll_and_crossed_by_our_aut
     assert chain[1].endswith("clients CA g1")
     assert_at_rest(world, started=2)
     world.ask(finish_certificate_overlap, NOW)
+    assert served(world) == {("kafka.example by Example Root",)}
+    assert_at_rest(world, started=2)
+
+
+def test_stores_may_be_secret_blocks_with_the_file_in_base64() -> None:
+    world = laid(created(DEMO))
+    for field in ("keystore", "truststore"):
+        content = world.uploads.files.pop(f"server.{field}.jks")
+        world.secrets.blocks[f"their-{field}"] = b64encode(content).decode()
+    blocks = {"keystore": "their-keystore", "truststore": "their-truststore"}
+    world.ask(replace_certificates, {**UPLOAD, **blocks, "overlap": 0})
     assert served(world) == {("kafka.example by Example Root",)}
     assert_at_rest(world, started=2)
 
