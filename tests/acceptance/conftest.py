@@ -23,6 +23,8 @@ STORY = (
     "test_connection_limits",
     "test_dnat",
     "test_access",
+    "test_access_certificates",
+    "test_wrong_mappings",
     "test_doors",
     "test_limits_and_lists",
     "test_open_instance",

@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from flows.domain.listeners import ListenerName
 from tests.acceptance.plane import Plane, wait_until
 
 PASSWORD = "Sturdy-Words-42"
+MESSAGES = 30
 NAMES_FROM_A_FILE = "-Djdk.net.hosts.file=/etc/hosts"
 """Java asks for the name of each address that it logs in to, 5 s each where no name server answers,
 as in a client's namespace here; the bundle's README tells users the same."""
@@ -65,6 +65,10 @@ class Secured:
             "sasl.password": password,
             "ssl.ca.location": str(self.bundle / "phy_ca.crt"),
         }
+
+    def settings_at(self, servers: str) -> dict[str, str]:
+        """The same of a client that knows these servers alone."""
+        return self.settings() | {"bootstrap.servers": servers}
 
 
 @dataclass(frozen=True)
@@ -202,36 +206,38 @@ def java(
     return done.stdout
 
 
-@contextmanager
-def endpoint_addresses(
-    plane: Plane, name: str, numbers: Sequence[int]
-) -> Iterator[tuple[str, ...]]:
-    """Endpoint addresses that lead to an instance's machines meanwhile, in the brokers' order."""
-    addresses = [plane.lab.plan.endpoints[number] for number in numbers]
-    try:
-        for address, machine in zip(addresses, plane.instance_machines(name), strict=True):
-            plane.lab.assign_endpoint(address, machine.name)
-        yield tuple(map(str, addresses))
-    finally:
-        for address in addresses:
-            plane.lab.release_endpoint(address)
+def python_sample(namespace: str, bundle: Path, topic: str, *options: str) -> None:
+    """The bundle's Python sample, as it is, wrote ten messages and read as many."""
+    for verb, word in (("produce", "delivered: "), ("consume", "received: ")):
+        command = (sys.executable, "python/client.py", verb, topic, *options)
+        done = in_namespace(namespace, *command, cwd=bundle)
+        assert done.returncode == 0, done.stderr
+        assert len([line for line in done.stdout.splitlines() if line.startswith(word)]) == 10
 
 
-def at(addresses: Sequence[str], port: int) -> str:
-    """The addresses as a client's bootstrap servers."""
-    return ",".join(f"{address}:{port}" for address in addresses)
+def logins(secured: Secured, namespace: str, servers: str | None = None) -> set[str]:
+    """What a client there is told at new connections to each of these servers, or of its own.
 
-
-def logins(secured: Secured, namespace: str, servers: str) -> set[str]:
-    """What users are told at each of these servers, asked one after the other."""
+    Each is asked by itself, and no broker is left out.
+    """
+    settings = secured.settings() if servers is None else secured.settings_at(servers)
     found = client(
-        namespace,
-        verb="log_in_everywhere",
-        settings=secured.settings() | {"bootstrap.servers": servers},
-        mechanisms=["SCRAM-SHA-512"],
+        namespace, verb="log_in_everywhere", settings=settings, mechanisms=["SCRAM-SHA-512"]
     )
-    assert len(found) == len(servers.split(","))
+    asked = settings["bootstrap.servers"].split(",")
+    assert len(found) == len(asked) >= len(secured.instance.brokers)
     return set(found.values())
+
+
+def assert_served(namespace: str, settings: Mapping[str, str], topic: str) -> None:
+    """A client there makes the topic; every replica acknowledges its messages, and it reads them.
+
+    So brokers and their controller have to reach each other as well.
+    """
+    where: dict[str, Any] = {"settings": settings, "topic": topic}
+    assert client(namespace, verb="create_topic", **where) == "ok"
+    answer = client(namespace, verb="produce_and_consume", messages=MESSAGES, **where)
+    assert answer == {"acknowledged": MESSAGES, "consumed": MESSAGES}
 
 
 def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:

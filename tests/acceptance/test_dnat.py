@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from flows.domain import firewall
 from flows.domain.dnat import table_name
 from flows.monitoring.check_access import check_access
-from tests.acceptance.parts import Demo, at, client, in_namespace, logins
+from tests.acceptance.parts import Demo, assert_served, client, in_namespace, logins
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, OURS, open_ports
+from tests.acceptance.ways import Addresses, at, lab_eips
 
-MESSAGES = 30
 ELSEWHERE = "203.0.113.99:9011"
 """Where no broker is; nobody is asked to go there."""
 PER_ADDRESS = "max.connections.per.ip"
@@ -28,9 +27,9 @@ Difference = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def eips(plane: Plane) -> tuple[str, ...]:
+def eips(plane: Plane) -> Addresses:
     """One for each broker."""
-    return tuple(str(plane.lab.plan.eips[number]) for number in (101, 102, 103))
+    return lab_eips(plane, 101, 102, 103)
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +39,14 @@ def starts(plane: Plane, demo: Demo) -> list[float | None]:
 
 
 @pytest.fixture(scope="module")
-def dnat(
-    plane: Plane, demo: Demo, eips: tuple[str, ...], starts: list[float | None]
-) -> Iterator[str]:
+def dnat(plane: Plane, demo: Demo, eips: Addresses, starts: list[float | None]) -> Iterator[str]:
     """What the operation said; afterwards the instance is as it was."""
     yield plane.ask("set-dnat", "instance=demo", f"eips={','.join(eips)}")
     plane.ask("remove-dnat", "instance=demo")
 
 
 @pytest.fixture
-def changed_by_hand(plane: Plane, demo: Demo, dnat: str, eips: tuple[str, ...]) -> Iterator[None]:
+def changed_by_hand(plane: Plane, demo: Demo, dnat: str, eips: Addresses) -> Iterator[None]:
     """Broker 1 was told other things, broker 2 filters nothing, the gateway lost a rule."""
     try:
         tell_otherwise(plane, demo)
@@ -71,19 +68,6 @@ def process_starts(plane: Plane, demo: Demo) -> list[float | None]:
     hosts = plane.doors.hosts(demo.instance.id)
     states = [hosts.observe(machine) for machine in plane.instance_machines("demo")]
     return [state.kafka_started if state else None for state in states]
-
-
-def settings(demo: Demo, eips: tuple[str, ...]) -> dict[str, str]:
-    """A client that knows the EIPs alone."""
-    return demo.settings() | {"bootstrap.servers": at(eips, 9011)}
-
-
-def round_trip(demo: Demo, outside: str, eips: tuple[str, ...], topic: str) -> Any:
-    """Messages from outside to every broker and back."""
-    connection = settings(demo, eips)
-    assert client(outside, verb="create_topic", settings=connection, topic=topic) == "ok"
-    verb = "produce_and_consume"
-    return client(outside, verb=verb, settings=connection, topic=topic, messages=MESSAGES)
 
 
 def gateway(plane: Plane, *command: str) -> str:
@@ -132,16 +116,10 @@ def differences(plane: Plane) -> set[Difference]:
     return found
 
 
-def refused(plane: Plane, eips: tuple[str, ...]) -> str:
-    """What is said of a request that must not be carried out."""
-    return plane.refused("set-dnat", "instance=demo", f"eips={','.join(eips)}")
-
-
 def test_an_outside_client_reaches_every_broker(
-    demo: Demo, dnat: str, outside: str, eips: tuple[str, ...]
+    demo: Demo, dnat: str, outside: str, eips: Addresses
 ) -> None:
-    told = round_trip(demo, outside, eips, "by-dnat")
-    assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
+    assert_served(outside, demo.settings_at(at(eips, 9011)), "by-dnat")
 
 
 def test_no_broker_was_restarted(
@@ -151,7 +129,7 @@ def test_no_broker_was_restarted(
 
 
 def test_the_rules_are_listed_with_what_came_through_them(
-    plane: Plane, demo: Demo, dnat: str, eips: tuple[str, ...]
+    plane: Plane, demo: Demo, dnat: str, eips: Addresses
 ) -> None:
     lines = plane.json("dnat", "demo")
     assert [line["eip"] for line in lines] == [f"{eip}:9011" for eip in eips]
@@ -159,36 +137,36 @@ def test_the_rules_are_listed_with_what_came_through_them(
     assert all(line["connections"] > 0 for line in lines)
 
 
-def test_the_same_again_has_nothing_to_do(plane: Plane, dnat: str, eips: tuple[str, ...]) -> None:
+def test_the_same_again_has_nothing_to_do(plane: Plane, dnat: str, eips: Addresses) -> None:
     again = plane.ask("set-dnat", "instance=demo", f"eips={','.join(eips)}")
     assert "nothing to do" in again
 
 
-def test_swapped_eips_are_refused(plane: Plane, dnat: str, eips: tuple[str, ...]) -> None:
-    said = refused(plane, (eips[1], eips[0], eips[2]))
+def test_swapped_eips_are_refused(plane: Plane, dnat: str, eips: Addresses) -> None:
+    said = plane.refused("set-dnat", "instance=demo", f"eips={eips[1]},{eips[0]},{eips[2]}")
     assert f'eips "{eips[1]}": it leads to broker 2 now' in said
 
 
 def test_a_gateway_that_crashed_has_its_rules_again(
-    plane: Plane, demo: Demo, dnat: str, outside: str, eips: tuple[str, ...]
+    plane: Plane, demo: Demo, dnat: str, outside: str, eips: Addresses
 ) -> None:
+    settings = demo.settings_at(at(eips, 9011))
     gateway(plane, "nft", "add", "table", "ip", "foreign")
     plane.lab.crash("gateway")
     try:
         assert table_name(demo.instance.id) not in gateway(plane, "nft", "list", "tables")
-        assert client(outside, verb="log_in", settings=settings(demo, eips)) != "ok"
+        assert client(outside, verb="log_in", settings=settings) != "ok"
     finally:
         plane.lab.start("gateway")
     wait_until(
         lambda: table_name(demo.instance.id) in gateway(plane, "nft", "list", "tables"),
         "the gateway has loaded its rules",
     )
-    told = round_trip(demo, outside, eips, "by-dnat-again")
-    assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
+    assert_served(outside, settings, "by-dnat-again")
 
 
 def test_what_is_changed_by_hand_is_named_and_put_right(
-    plane: Plane, demo: Demo, changed_by_hand: None, eips: tuple[str, ...], outside: str
+    plane: Plane, demo: Demo, changed_by_hand: None, eips: Addresses, outside: str
 ) -> None:
     assert differences(plane) == {
         ("broker 1", "tells clients CROSS"),
@@ -214,8 +192,9 @@ def test_what_is_changed_by_hand_is_named_and_put_right(
     assert told(plane, demo)["CROSS"] == f"{eips[0]}:9011"
 
 
+@pytest.mark.slow
 def test_a_gateway_that_masquerades_is_not_limited_as_one_client(
-    plane: Plane, demo: Demo, dnat: str, eips: tuple[str, ...], outside: str
+    plane: Plane, demo: Demo, dnat: str, eips: Addresses, outside: str
 ) -> None:
     before = process_starts(plane, demo)
     plane.ask("set-dnat", "instance=demo", f"eips={','.join(eips)}", "source=masquerade")
@@ -230,7 +209,7 @@ def test_a_gateway_that_masquerades_is_not_limited_as_one_client(
 
 
 def test_a_removal_leaves_nothing_on_the_gateway(
-    plane: Plane, demo: Demo, dnat: str, outside: str, eips: tuple[str, ...]
+    plane: Plane, demo: Demo, dnat: str, outside: str, eips: Addresses
 ) -> None:
     gateway(plane, "nft", "add", "table", "ip", "foreign")
     plane.ask("remove-dnat", "instance=demo")
@@ -239,5 +218,6 @@ def test_a_removal_leaves_nothing_on_the_gateway(
     assert "table ip foreign" in tables
     assert not plane.lab.eips()
     assert plane.json("dnat", "demo") == []
-    assert client(outside, verb="log_in", settings=settings(demo, eips)) != "ok"
+    settings = demo.settings_at(at(eips, 9011))
+    assert client(outside, verb="log_in", settings=settings) != "ok"
     gateway(plane, "nft", "delete", "table", "ip", "foreign")

@@ -11,9 +11,8 @@ import pytest
 from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Machine
-from tests.acceptance.parts import Demo, at, logins
+from tests.acceptance.parts import Demo, logins
 from tests.acceptance.plane import Plane, wait_until
-from tests.acceptance.test_access import Addresses, lab_eips
 from tests.acceptance.under_load import (
     assert_nothing_lost,
     changed,
@@ -22,6 +21,7 @@ from tests.acceptance.under_load import (
     spread_topic,
     started,
 )
+from tests.acceptance.ways import Addresses, at, lab_eips
 
 GB = 1 << 30
 Reached = Callable[[], set[str]]

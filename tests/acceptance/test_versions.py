@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +15,12 @@ from flows.domain.instance import Broker
 from flows.domain.versions import ListenerLimit
 from flows.monitoring.check_health import sweep
 from flows.steps.connections import tell_limits
-from inventories.lab.model import ClientNetwork
+from tests.acceptance.certified import cut_among_brokers, internal_certificates, trusting
 from tests.acceptance.parts import (
     PASSWORD,
     Secured,
-    at,
+    assert_served,
     client,
-    endpoint_addresses,
     java,
     logins,
     unpack_jars,
@@ -35,6 +35,7 @@ from tests.acceptance.under_load import (
     spread_topic,
     started,
 )
+from tests.acceptance.ways import at, endpoint_addresses, lab_eips
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,6 @@ NO_SCRAM_REQUEST = {"change a user": UNKNOWN}
 NO_INCREMENTAL_REQUEST = {"alter a broker": UNKNOWN, "alter a topic": UNKNOWN}
 ROLL = ("at_risk=accept", "stall_budget=60")
 """Clients have made topics with one replica."""
-BOTH_WAYS = {"acknowledged": 30, "consumed": 30}
 WRONG_PASSWORD = "Authentication failed"
 
 
@@ -104,12 +104,7 @@ def test_show_names_the_version_and_what_it_does_not_enforce(older: Older) -> No
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
 def test_confluent_kafka_produces_and_consumes(older: Older, mechanism: str) -> None:
     settings = older.settings() | {"sasl.mechanism": mechanism}
-    topic = f"by-{mechanism.lower()}"
-    assert client(older.lan, verb="create_topic", settings=settings, topic=topic) == "ok"
-    answer = client(
-        older.lan, verb="produce_and_consume", settings=settings, topic=topic, messages=30
-    )
-    assert answer == BOTH_WAYS
+    assert_served(older.lan, settings, f"by-{mechanism.lower()}")
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
@@ -153,33 +148,33 @@ def test_nobody_reaches_the_passwords_in_zookeeper(older: Older) -> None:
 
 def test_clients_of_other_networks_come_and_go_without_a_restart(older: Older) -> None:
     plane, before = older.plane, started(older.plane, older)
-    eips, others = _eips(older, 141, 142, 143), _eips(older, 144, 145, 146)
+    eips, others = lab_eips(plane, 141, 142, 143), lab_eips(plane, 144, 145, 146)
+    vpc, outside = plane.lab.client("vpc").netns, plane.lab.client("outside").netns
     topic = spread_topic(plane, older, "while-rewired")
     with (
         endpoint_addresses(plane, older.name, (41, 42, 43)) as endpoints,
         load(plane, older, topic) as told,
     ):
-        assert not _comes_in(older, "vpc", at(endpoints, 9011))
-        assert not _comes_in(older, "outside", at(eips, 9095))
+        assert not _comes_in(older, vpc, at(endpoints, 9011))
+        assert not _comes_in(older, outside, at(eips, 9095))
         _ask(older, "set-endpoints", f"addresses={','.join(endpoints)}")
         _ask(older, "set-public-access", f"eips={','.join(eips)}")
-        assert _round_trip(older, "vpc", at(endpoints, 9011)) == BOTH_WAYS
-        assert _round_trip(older, "outside", at(eips, 9095)) == BOTH_WAYS
+        assert_served(vpc, older.settings_at(at(endpoints, 9011)), "by-vpc")
+        assert_served(outside, older.settings_at(at(eips, 9095)), "by-outside")
         assert _limited_at_public(older) == ({1, 2, 3} if older.limits else set())
 
         _ask(older, "set-public-access", f"eips={','.join(others)}")
-        outside = plane.lab.client("outside").netns
         assert logins(older, outside, at((*others, *eips), 9095)) == {"ok"}
 
         # The listener comes back in the same process, which knows both certificates' names.
         _ask(older, "set-public-access", "eips=none")
-        assert not _comes_in(older, "outside", at(others, 9095))
+        assert not _comes_in(older, outside, at(others, 9095))
         _ask(older, "set-public-access", f"eips={','.join(eips)}")
         assert logins(older, outside, at(eips, 9095)) == {"ok"}
 
         _ask(older, "set-public-access", "eips=none")
         _ask(older, "set-endpoints", "addresses=none", "keep_old=0")
-        assert not _comes_in(older, "vpc", at(endpoints, 9011))
+        assert not _comes_in(older, vpc, at(endpoints, 9011))
     assert_nothing_lost(told.answer)
     assert not changed(before, started(plane, older))
 
@@ -193,6 +188,34 @@ def test_after_a_reboot_leaders_and_limits_are_back(older: Older) -> None:
     sweep(older.plane.doors)
     wait_until(lambda: _leads_its_own(older, 1), "broker 1 leads what it should", 30)
     assert _enforces(older, broker) is older.limits
+
+
+def test_certificates_are_swapped_live_for_clients_of_either_authority(
+    older: Older, tmp_path: Path
+) -> None:
+    plane, before = older.plane, started(older.plane, older)
+    topics = [spread_topic(plane, older, name) for name in ("trusts-old", "trusts-new")]
+    old = trusting(older, tmp_path / "old", newest=False)
+    replacing = ("replace-certificates", f"instance={older.name}")
+    finishing = ("finish-certificate-overlap", f"instance={older.name}", "before_its_date=true")
+    with ExitStack() as until_the_drop:
+        of_old = until_the_drop.enter_context(load(plane, old, topics[0]))
+        plane.ask(*replacing)
+        plane.ask(*replacing, "scope=authority")
+        new = trusting(older, tmp_path / "new", newest=True)
+        with load(plane, new, topics[1]) as of_new:
+            assert logins(old, older.lan) == {"ok"}, "also at new connections"
+            plane.ask(*replacing)
+            until_the_drop.close()
+            plane.ask(*finishing)
+    older.forget_bundle()
+    assert_nothing_lost(of_old.answer)
+    assert_nothing_lost(of_new.answer)
+    assert None not in before.values()
+    assert started(plane, older) == before, "no broker restarted"
+    assert logins(new, older.lan) == {"ok"}
+    refused = client(older.lan, verb="log_in", settings=old.settings())
+    assert "certificate verify failed" in refused
 
 
 @pytest.mark.parametrize(
@@ -220,6 +243,21 @@ def test_a_roll_loses_nothing(
     assert plane.json("show", older.name)["status"] == "Running"
     with capsys.disabled():
         print(f"\n{older.version} {operation}: worst acks=all gap {told.answer['worst_gap']} s")
+
+
+def test_the_internal_authority_rotates(older: Older) -> None:
+    """Live where brokers take another trust store; elsewhere each restarts in every phase."""
+    plane, live = older.plane, older.instance.wish.release.rotates_live
+    starts, before = started(plane, older), internal_certificates(older)
+    with load(plane, older, spread_topic(plane, older, "rotated")) as told:
+        plane.succeeds("run", "rotate-internal-authority", f"instance={older.name}", *ROLL)
+        cut_among_brokers(older)
+        assert_served(older.lan, older.settings(), "after-the-rotation")
+    assert_nothing_lost(told.answer)
+    assert changed(starts, started(plane, older)) == (set() if live else {1, 2, 3})
+    after = internal_certificates(older)
+    assert not {each.issuer for each in before.values()} & {each.issuer for each in after.values()}
+    assert plane.doors.kafka.cluster(older.instance).brokers == (1, 2, 3)
 
 
 def test_nothing_is_left_of_it(older: Older) -> None:
@@ -254,24 +292,10 @@ def _ask(older: Older, operation: str, *wish: str) -> str:
     return older.plane.ask(operation, f"instance={older.name}", *wish)
 
 
-def _eips(older: Older, *numbers: int) -> tuple[str, ...]:
-    """EIPs of the lab by their place in its network."""
-    return tuple(str(older.plane.lab.plan.eips[number]) for number in numbers)
-
-
-def _comes_in(older: Older, network: ClientNetwork, servers: str) -> bool:
-    """Whether a client in that network is let in at one of these servers within seconds."""
-    settings = older.settings() | {"bootstrap.servers": servers}
-    found = client(older.plane.lab.client(network).netns, verb="log_in", settings=settings)
+def _comes_in(older: Older, namespace: str, servers: str) -> bool:
+    """Whether a client there is let in at one of these servers within seconds."""
+    found = client(namespace, verb="log_in", settings=older.settings_at(servers))
     return bool(found == "ok")
-
-
-def _round_trip(older: Older, network: ClientNetwork, servers: str) -> object:
-    """Messages to every broker and back, by a client that knows these servers alone."""
-    place, topic = older.plane.lab.client(network).netns, f"by-{network}"
-    settings = older.settings() | {"bootstrap.servers": servers}
-    assert client(place, verb="create_topic", settings=settings, topic=topic) == "ok"
-    return client(place, verb="produce_and_consume", settings=settings, topic=topic, messages=30)
 
 
 def _limited_at_public(older: Older) -> set[int]:
