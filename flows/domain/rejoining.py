@@ -5,7 +5,7 @@ milliseconds each, and from the first of them on every acks=all waits for that f
 its answer after the last one. With hundreds of partitions a leader that is seconds.
 
 That is worst for what is written to, which waits for all that is not: a broker has more than a
-hundred partitions of Kafka's own topics alone.
+dozen partitions of Kafka's own topics alone.
 
 A replica that gets no data does not catch up, so it is not taken in: each leader is told to send
 next to nothing to it (KIP-73) until its portion's turn comes. Only replicas that are out of sync
@@ -22,6 +22,8 @@ from flows.domain.gates import absent_from, is_users
 from flows.domain.reassignment.throttle import SENDING
 
 PORTION = 250
+FEW = 100
+"""Users' partitions that come back all at once: holding them back costs more than it saves."""
 RATE = "1"
 """Bytes per second: 0 would never count as exceeded."""
 
@@ -38,6 +40,8 @@ def portions_to_join(broker: int, state: ClusterState) -> tuple[tuple[Partition,
     away = [part for part in absent_from(broker, state) if part.leader not in {None, broker}]
     ours = tuple(part for part in away if part.topic == PROBE_TOPIC)
     users = sorted(filter(is_users, away), key=lambda part: (part.topic, part.number))
+    if len(users) <= FEW:
+        return ()
     return (
         *((ours,) if ours else ()),
         *(tuple(users[first : first + PORTION]) for first in range(0, len(users), PORTION)),

@@ -45,6 +45,8 @@ log4j.appender.console.layout.ConversionPattern=[%d] %p %m (%c)%n
 log4j.logger.kafka.request.logger=WARN
 log4j.logger.kafka.authorizer.logger=WARN
 log4j.logger.org.apache.zookeeper=WARN
+log4j.logger.state.change.logger=WARN
+log4j.logger.kafka.server.KafkaConfig=WARN
 """
 
 ZOOKEEPER_LOGGING = """<configuration>

@@ -40,9 +40,10 @@ def join_in_portions(
     site: Site, instance: Instance, broker: Broker, portions: Portions, door: ClosedDoor
 ) -> None:
     """The broker, which was just started, is back in every in-sync set; nothing is held back."""
+    before = instance.cluster.registrations.get(broker.id) if instance.cluster else None
+    wait_for(site, registered_anew(instance, broker, before, door))
+    wait_for(site, _rest_joined(instance, broker, portions, door))
     if portions:
-        before = instance.cluster.registrations.get(broker.id) if instance.cluster else None
-        wait_for(site, registered_anew(instance, broker, before, door))
         _let_in(site, instance, broker, portions, door)
         let_go(site, instance)
 
@@ -63,7 +64,6 @@ def _hold_back(site: Site, instance: Instance, broker: Broker, portions: Portion
 def _let_in(
     site: Site, instance: Instance, broker: Broker, portions: Portions, door: ClosedDoor
 ) -> None:
-    wait(site, _rest_joined(instance, broker, portions, door))
     for place, portion in enumerate(portions, start=1):
         there = {part.topic for part in site.zookeeper.partitions(instance, portion)}
         site.kafka.configure(instance, released(portion, portions[place:], there))

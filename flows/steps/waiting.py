@@ -38,7 +38,9 @@ def wait(site: Site, gate: Gate) -> None:
     """The same within a step, without a title of its own."""
     if (reason := _reason(site, gate)) is None:
         return
-    place, looked = _place(site, gate), site.clock.monotonic()
+    # How far things are is asked later only: it costs what those who are waited for need.
+    place: object = None
+    looked = site.clock.monotonic()
     deadline = looked + gate.limit_seconds
     while reason is not None:
         if (now := site.clock.monotonic()) - looked >= min(LOOK_SECONDS, gate.limit_seconds):

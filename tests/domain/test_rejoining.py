@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.rejoining import (
+    FEW,
     PORTION,
     RATE,
     held_back,
@@ -33,7 +34,7 @@ def away(count: int, topics: int = 3) -> ClusterState:
     return ClusterState({1: 7, 2: 8}, 1, (*partitions, probe))
 
 
-@given(st.integers(0, 400), st.integers(1, 5))
+@given(st.integers(FEW + 1, 400), st.integers(1, 5))
 def test_every_partition_has_one_turn(count: int, topics: int) -> None:
     portions = portions_to_join(3, away(count, topics))
     found = [part.name for portion in portions for part in portion]
@@ -42,9 +43,16 @@ def test_every_partition_has_one_turn(count: int, topics: int) -> None:
     assert found[0] == f"{PROBE_TOPIC}-0"
 
 
+@given(st.integers(0, FEW), st.integers(1, 5))
+def test_few_partitions_come_back_at_once(count: int, topics: int) -> None:
+    state = away(count, topics)
+    assert portions_to_join(3, state) == ()
+    assert len(not_held_back(3, (), state)) == count + 1
+
+
 def test_who_is_in_sync_and_what_is_kafkas_own_is_not_held_back() -> None:
     assert portions_to_join(2, away(400)) == ()
-    state = away(10)
+    state = away(FEW + 10)
     own = Partition("__consumer_offsets", 0, 1, (1, 2, 3), (1, 2))
     with_own = ClusterState({}, 1, (own, *state.partitions))
     assert portions_to_join(3, with_own) == portions_to_join(3, state)
@@ -58,7 +66,7 @@ def test_what_has_no_leader_holds_nobody_back() -> None:
     assert lost not in [part for portion in portions for part in portion]
 
 
-@given(st.integers(2, 400), st.integers(1, 5))
+@given(st.integers(FEW + 1, 400), st.integers(1, 5))
 def test_a_replica_is_held_back_exactly_until_its_turn(count: int, topics: int) -> None:
     state = away(count, topics)
     portions = portions_to_join(3, state)

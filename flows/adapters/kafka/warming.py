@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, Producer
 
 from flows.adapters.kafka.connection import Heard, Settings, late
 
-CONNECTIONS = 4
+CONNECTIONS = 1
 _PRODUCER: Settings = {"acks": "all", "linger.ms": 0, "enable.idempotence": True}
 
 

@@ -21,6 +21,7 @@ SHORTEST_GAP_SECONDS = 0.1
 MOST_GAPS = 5_000
 """The longest ones are kept when there are more."""
 PERIOD_SECONDS, MOST_PER_SECOND = 0.05, 150
+MANY_PRODUCERS = 8
 
 _PRODUCER: Mapping[str, Any] = {
     "acks": "all",
@@ -67,7 +68,9 @@ class Writer:
     """Sends numbered messages to all partitions in turn, idempotent and with acks=all.
 
     With `seldom` a partition gets a message every few seconds only: then it is silent as long as
-    a message waits, and not as long as there is none.
+    a message waits, and not as long as there is none. So many partitions are written to by several
+    producers, as those of applications are: a broker answers one request of a connection after
+    the other, each of them is for one partition, and a queue that grew would count as a gap.
     """
 
     def __init__(
@@ -87,11 +90,12 @@ class Writer:
         self._seldom = seldom
         self._next: Counter[int] = Counter()
         own = _PRODUCER if seldom else {**_PRODUCER, **_ONE_AFTER_THE_OTHER}
-        self._producer = Producer({**settings, **own, **heard})
+        number = MANY_PRODUCERS if seldom else 1
+        self._producers = [Producer({**settings, **own, **heard}) for _ in range(number)]
 
     def partitions(self, limit: float) -> list[int]:
         """The topic's partitions."""
-        found = self._producer.list_topics(self._topic, timeout=limit).topics[self._topic]
+        found = self._producers[0].list_topics(self._topic, timeout=limit).topics[self._topic]
         if found.error is not None:
             raise KafkaException(found.error)
         return sorted(found.partitions)
@@ -109,8 +113,9 @@ class Writer:
             self.acknowledged.add((partition, number))
             self.gaps.heard(partition, since)
 
+        producer = self._producers[partition % len(self._producers)]
         try:
-            self._producer.produce(self._topic, value, partition=partition, on_delivery=delivered)
+            producer.produce(self._topic, value, partition=partition, on_delivery=delivered)
         except (BufferError, KafkaException):
             # As a broker that has just started would have it: the topic is not known.
             return
@@ -119,12 +124,13 @@ class Writer:
 
     def listen(self, seconds: float) -> None:
         """Acknowledgements are taken for so long."""
-        self._producer.poll(seconds)
+        for producer in self._producers:
+            producer.poll(seconds / len(self._producers))
 
     def flush(self, seconds: float) -> None:
         """What is under way has arrived; what has not counts as failed."""
-        left = self._producer.flush(seconds)
-        self.errors.extend(["_TIMED_OUT"] * left)
+        for producer in self._producers:
+            self.errors.extend(["_TIMED_OUT"] * producer.flush(seconds))
 
 
 class Reader(threading.Thread):
