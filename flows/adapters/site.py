@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flows.domain.access_seen import HostWays
     from flows.domain.dnat import GatewayState, Translation
     from flows.domain.firewall import Hold
+    from flows.domain.host_files import HostFile
     from flows.domain.listeners import Listener
     from flows.domain.probing import ProbeEnd, Sight
     from flows.domain.progress import Progress
@@ -213,6 +214,19 @@ class Hosts(Protocol):
 
     def unpack(self, machine: Machine, distribution: str, tarball: Path, epoch: int) -> None:
         """The distribution lies under /opt/kafka/<distribution>; nothing is sent twice."""
+        ...
+
+    def deliver(
+        self,
+        machine: Machine,
+        epoch: int,
+        files: Iterable[HostFile],
+        loaded: Mapping[str, str],
+    ) -> tuple[str, ...]:
+        """These files lie on the host, all others stay; units (`loaded`) have loaded theirs.
+
+        Answers what had to be done; a play that delivers the same later changes nothing.
+        """
         ...
 
     def stop_kafka(self, machine: Machine, epoch: int) -> None:

@@ -6,13 +6,13 @@ difference between the two is a change that was cut off, and the next run finish
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from certs.facts import describe
 from certs.leaf import Leaf
 from certs.own_stores import keystore_chain
-from flows.adapters.site import Play, Site
+from flows.adapters.site import Site
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.firewall import open_to_product
 from flows.domain.host_files import HostFile, properties_file, store_file, store_files
@@ -24,7 +24,7 @@ from flows.domain.served_elsewhere import addresses_elsewhere, differs_there
 from flows.domain.server_properties import store_locations
 from flows.domain.vantage import no_vantage
 from flows.steps.certificates import control_leaf, known_stores, listener_stores
-from flows.steps.delivery import as_variable, host_secrets
+from flows.steps.delivery import host_secrets, put_files
 from flows.steps.probe_certificate import probe_leaf
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
@@ -38,13 +38,21 @@ Listeners = Collection[ListenerName]
 @step("deliver stores to every broker")
 def deliver_stores(site: Site, instance: Instance) -> None:
     """Every host holds the stores of the wish beside those that it had; nobody uses them yet."""
-    _deliver(site, instance, instance.brokers, _stores_of)
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        return store_files(host_secrets(site, instance, broker))
+
+    put_files(site, instance.brokers, files)
 
 
 @step("name the stores in every broker's file")
 def write_stores(site: Site, instance: Instance) -> None:
     """Every broker starts with the stores of the wish from now on."""
-    _deliver(site, instance, instance.brokers, _properties_of)
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        return (properties_file(instance, broker, host_secrets(site, instance, broker)),)
+
+    put_files(site, instance.brokers, files)
 
 
 @step("broker {broker.id}: serve its certificates")
@@ -169,7 +177,7 @@ def _overwrite_in_use(
     }
     if due:
         files = [store_file(store) for store in due.values()]
-        _deliver(site, before, (broker,), lambda *_: files)
+        put_files(site, (broker,), lambda _: files)
         site.kafka.alter_broker(
             before, broker.id, store_locations({name: used[name] for name in due})
         )
@@ -185,40 +193,8 @@ def _put_back(site: Site, before: Instance, broker: Broker, listeners: Listeners
     if not before.wish.release.more_names_live:
         # They may have been overwritten.
         files = [store_file(pair.keystore) for pair in old.values()]
-        _deliver(site, before, (broker,), lambda *_: files)
+        put_files(site, (broker,), lambda _: files)
     site.kafka.alter_broker(before, broker.id, store_locations(old))
-
-
-def _stores_of(site: Site, instance: Instance, broker: Broker) -> Iterable[HostFile]:
-    return store_files(host_secrets(site, instance, broker))
-
-
-def _properties_of(site: Site, instance: Instance, broker: Broker) -> Iterable[HostFile]:
-    return (properties_file(instance, broker, host_secrets(site, instance, broker)),)
-
-
-def _deliver(
-    site: Site,
-    instance: Instance,
-    brokers: Sequence[Broker],
-    files: Callable[[Site, Instance, Broker], Iterable[HostFile]],
-) -> None:
-    secrets = {
-        broker.machine.name: {
-            "host_secret_files": [as_variable(file) for file in files(site, instance, broker)]
-        }
-        for broker in brokers
-        if broker.machine
-    }
-    site.ansible.play(
-        Play(
-            playbook="deliver_certificates.yml",
-            machines=tuple(broker.machine for broker in brokers if broker.machine),
-            epoch=site.epoch,
-            variables={},
-            secrets=secrets,
-        )
-    )
 
 
 def _chosen(
