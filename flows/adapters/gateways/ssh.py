@@ -1,4 +1,4 @@
-"""Gateways that are reached by SSH: looked at in one round trip, changed in another or by a play."""
+"""Gateways that are reached by SSH: looked at in a round trip, changed in another or by a play."""
 
 from __future__ import annotations
 
