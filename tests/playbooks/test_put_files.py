@@ -17,12 +17,10 @@ from typing import Any, cast
 
 import pytest
 
-from flows.adapters.gateways.ssh import gateway_files, role_variables
 from flows.adapters.hosts.asking import Call, ask_in_turn
 from flows.adapters.hosts.connection import Answer, Connection
 from flows.adapters.hosts.delivering import delivery
 from flows.adapters.hosts.ssh import CLAIM
-from flows.domain.dnat import Rule, Translation
 from flows.domain.errors import EffectFailed
 from flows.domain.host_files import HostFile, as_variable
 from flows.domain.instance import Machine
@@ -133,18 +131,3 @@ def test_units_load_their_files_after_these_lie_there(
     asked = delivery(claim_of(tmp_path / "state", 5), files_in(tmp_path), units)
     with pytest.raises(EffectFailed, match=r"systemctl show .* firewall\.service: show --prop"):
         ask_in_turn(cast(Connection, Here()), asked)
-
-
-def test_a_gateway_gets_what_the_role_delivers() -> None:
-    wished = Translation("ab12cd34", (Rule(1, "203.0.113.1", "198.18.0.11"),))
-    told = role_variables(wished, anew=False)
-    rules, unit = gateway_files(wished)
-    assert (rules.path, rules.content) == (
-        told["dnat_gateway_rules_path"],
-        told["dnat_gateway_rules"],
-    )
-    assert (unit.path, unit.content) == (
-        f"/etc/systemd/system/{told['dnat_gateway_unit']}",
-        told["dnat_gateway_unit_text"],
-    )
-    assert not [file for file in (rules, unit) if (file.owner, file.mode) != ("root", "0644")]

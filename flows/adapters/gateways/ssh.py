@@ -1,24 +1,20 @@
-"""Gateways that are reached by SSH: looked at in a round trip, changed in another or by a play."""
+"""Gateways that are reached by SSH: looked at in one round trip, changed by a playbook."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from flows.adapters.hosts.asking import ask, ask_in_turn
+from flows.adapters.hosts.asking import ask
 from flows.adapters.hosts.connection import Connection, Unreachable
-from flows.adapters.hosts.connections import Connections
-from flows.adapters.hosts.delivering import delivery
 from flows.adapters.hosts.keys import authorized_line
 from flows.adapters.site import Ansible, Play
 from flows.adapters.vantage.listed import key_at, machine_at
-from flows.domain import dnat, paths
+from flows.domain import dnat
 from flows.domain.dnat import GatewayState, Translation
 from flows.domain.errors import EffectFailed
-from flows.domain.host_files import HostFile
 from flows.domain.instance import Machine
 from inventories.hosts import HostList
 from inventories.lab import Lab, LabError, MachineSpec
@@ -52,17 +48,15 @@ class SshGateways:
     def look(self, gateway: str, wished: Translation) -> GatewayState:
         """What the gateway is and translates; `wished` says which EIPs and brokers to ask for."""
         instance_id = wished.instance_id
-        look = partial(
-            ask,
-            source=_LOOK,
-            function="translation",
+        reached = self._reached(gateway)
+        told = _asked(
+            reached,
             table=dnat.table_name(instance_id),
             unit=dnat.unit_name(instance_id),
             path=dnat.rules_path(instance_id),
             privates=[rule.private for rule in wished.rules],
             eips=[rule.eip for rule in wished.rules],
         )
-        told = self._asked(gateway, look)
         listing = told["live"] or {}
         return GatewayState(
             name=gateway,
@@ -77,24 +71,7 @@ class SshGateways:
         )
 
     def translate(self, gateway: str, wished: Translation, epoch: int) -> int:
-        """The gateway has exactly these rules of the instance; answers how many tasks changed.
-
-        Clients wait for rules that are to be made, so these need no play (ADR 9). A play makes
-        good what somebody changed by hand, and takes away what is not wished any more.
-        """
-        if wished.rules and sorted(self.look(gateway, wished).filed) != sorted(wished.rules):
-            return self._put(gateway, wished, epoch)
-        return self._play(gateway, wished, epoch)
-
-    def _put(self, gateway: str, wished: Translation, epoch: int) -> int:
-        owner, unit = wished.instance_id, dnat.unit_name(wished.instance_id)
-        claim = {"state": dnat.state_directory(owner), "owner": owner, "epoch": epoch}
-        units = {"enabled": [unit], "loaded": {unit: dnat.rules_path(owner)}}
-        asked = delivery(claim, gateway_files(wished), units)
-        done = self._asked(gateway, lambda open_: ask_in_turn(open_, asked))
-        return len({line.startswith("/") for line in done})  # files are a task, units another
-
-    def _play(self, gateway: str, wished: Translation, epoch: int) -> int:
+        """The gateway has exactly these rules of the instance; answers how many tasks changed."""
         reached = self._reached(gateway)
         playbook = "make_dnat.yml" if wished.rules else "remove_dnat.yml"
         name = reached.machine.name
@@ -111,37 +88,7 @@ class SshGateways:
         if gateway not in self.known:
             known = ", ".join(self.known) or "none"
             raise EffectFailed(f'gateway "{gateway}": there is none of this name; known: {known}')
-        reached = self._found.get(gateway)
-        # Who holds an open connection need not be told anew how the gateway is reached.
-        if reached is None or not self._connections[gateway].open_to(reached.machine):
-            reached = self._found[gateway] = self.known[gateway]()
-            key = reached.key
-            self._connections.setdefault(gateway, Connections(lambda: key))
-        return reached
-
-    def _asked(self, gateway: str, question: Callable[[Connection], Any]) -> Any:
-        machine = self._reached(gateway).machine
-        try:
-            return self._connections[gateway].ask(machine, question)
-        except Unreachable as error:
-            raise EffectFailed(f"gateway {error}") from None
-
-    @cached_property
-    def _found(self) -> dict[str, Reached]:
-        return {}
-
-    @cached_property
-    def _connections(self) -> dict[str, Connections]:
-        return {}
-
-
-def gateway_files(wished: Translation) -> tuple[HostFile, ...]:
-    """What a gateway holds for an instance; the role `dnat_gateway` delivers the same."""
-    instance_id = wished.instance_id
-    return (
-        HostFile(dnat.rules_path(instance_id), dnat.ruleset(wished)),
-        HostFile(f"{paths.UNITS}/{dnat.unit_name(instance_id)}", dnat.unit_text(instance_id)),
-    )
+        return self.known[gateway]()
 
 
 def role_variables(wished: Translation, *, anew: bool) -> dict[str, Any]:
@@ -188,3 +135,15 @@ def lab_gateway(lab: Lab, key: Callable[[], str]) -> dict[str, Callable[[], Reac
         return Reached(machine, key())
 
     return {LAB_GATEWAY: reach}
+
+
+def _asked(reached: Reached, **given: Any) -> Mapping[str, Any]:
+    try:
+        connection = Connection(reached.machine, reached.key)
+        try:
+            told: Mapping[str, Any] = ask(connection, _LOOK, "translation", **given)
+        finally:
+            connection.close()
+    except Unreachable as error:
+        raise EffectFailed(f"gateway {error}") from None
+    return told
