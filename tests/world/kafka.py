@@ -34,7 +34,7 @@ from flows.domain.rejoining import RATE
 from flows.domain.scram import plain_line, scram_value
 from flows.domain.versions import Through
 from tests.world.effects import Effects, Fake, changes
-from tests.world.keystores import check_names
+from tests.world.keystores import check_names, read_again
 from tests.world.listeners import check_change, protocols, told
 from tests.world.machines import FakeHost, FakeProvider
 
@@ -413,6 +413,7 @@ class FakeKafka(Fake):
         told = self.clusters[instance.id].altered.get(broker, {})
         check_change(self._host(instance, broker), told, values)
         check_names(self._host(instance, broker), told, values, instance.wish.release)
+        read_again(self._host(instance, broker), told, values, instance.wish.release)
         self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 
     @changes

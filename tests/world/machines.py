@@ -39,6 +39,8 @@ class FakeHost:
     kafka_starts: int = 0
     started_with: str = ""
     """`server.properties` as the broker read it when it started."""
+    read: dict[str, str] = field(default_factory=dict)
+    """Files as the broker read them, at its start or when it was told of them."""
     firewall: str = ""
     """The text that its kernel filters by, and the one that was loaded last."""
     loaded: str = ""
@@ -521,6 +523,7 @@ def start_kafka(host: FakeHost, generation: int) -> bool:
     _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
     host.kafka, host.generation = UnitState.ACTIVE, generation
     host.started_with = host.contents[paths.SERVER_PROPERTIES]
+    host.read = dict(host.contents)
     host.kafka_starts += 1
     return True
 
