@@ -77,7 +77,7 @@ def _open(site: Site, plan: RewirePlan, ways: Ways) -> None:
     open_ways(site, prepared)
     ways(site, prepared)
     if plan.asked_before():
-        serve_more_names(site, prepared, (plan.listener,), plan.with_wish(plan.before))
+        serve_more_names(site, prepared, (plan.listener,))
         _prove(site, plan)
 
 
