@@ -313,6 +313,14 @@ class ZooKeeper(Protocol):
         """Registrations, controller, partitions and moves as they are kept there."""
         ...
 
+    def told(self, instance: Instance) -> Mapping[int, Mapping[str, str]]:
+        """Broker -> listener -> `host:port` that it tells clients; `state` without the rest."""
+        ...
+
+    def broker_configs(self, instance: Instance) -> Mapping[str, Mapping[str, str]]:
+        """Broker -> what it was told at run time; `state` without the rest."""
+        ...
+
     def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
         """These partitions as they are now, without those that are gone; replicas as known."""
         ...

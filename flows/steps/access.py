@@ -22,6 +22,8 @@ from flows.steps.waiting import Gate, wait
 
 FIREWALL = MappingProxyType({paths.FIREWALL_UNIT: paths.FIREWALL})
 TOLD_SECONDS = 20.0
+TOLD_PAUSE_SECONDS = 0.05
+"""One broker follows the other, and a look reads one small node for each of them."""
 ANSWER_SECONDS = 20.0
 
 
@@ -35,7 +37,7 @@ def tell_listeners(site: Site, instance: Instance, broker: Broker, told: str) ->
 
     Connections that are open stay; clients hear of it with their next metadata.
     """
-    present = site.zookeeper.state(instance).told.get(broker.id, {})
+    present = site.zookeeper.told(instance).get(broker.id, {})
     if dict(present) == wished_endpoints(instance, broker):
         return
     new = [each.name for each in instance.listeners(broker) if each.name not in present]
@@ -49,12 +51,13 @@ def _tells(instance: Instance, broker: Broker) -> Gate:
     wished = wished_endpoints(instance, broker)
 
     def reason(site: Site) -> str | None:
-        told = site.zookeeper.state(instance).told.get(broker.id)
+        told = site.zookeeper.told(instance).get(broker.id)
         if told is None:
             return f"broker {broker.id} is not registered"
         return None if dict(told) == wished else f"broker {broker.id} tells {_words(told)}"
 
-    return Gate(f"broker {broker.id} tells {_words(wished)}", TOLD_SECONDS, reason)
+    words = f"broker {broker.id} tells {_words(wished)}"
+    return Gate(words, TOLD_SECONDS, reason, pause_seconds=TOLD_PAUSE_SECONDS)
 
 
 def _words(endpoints: Mapping[str, str]) -> str:

@@ -33,9 +33,11 @@ Wished = Sequence[tuple[Broker, Stores]]
 
 def adopt_names(site: Site, instance: Instance, before: Instance, wished: Wished) -> None:
     """Where names change, the stores in use hold what is wished already, and brokers know."""
+    used = _files_in_use(site, before, [broker for broker, _ in wished])
+    moved = {broker.id: _moved(stores, used[broker.id]) for broker, stores in wished}
     found = {
-        broker.id: _overwriting(site, instance, before, (broker, stores))
-        for broker, stores in wished
+        broker.id: _differing(site, (instance, before), broker, moved[broker.id])
+        for broker, _ in wished
     }
     brokers = [broker for broker, _ in wished if found[broker.id]]
 
@@ -49,9 +51,9 @@ def adopt_names(site: Site, instance: Instance, before: Instance, wished: Wished
     on_each(tell_again, brokers)
 
 
-def told(site: Site, instance: Instance, broker: Broker) -> Mapping[str, str]:
-    """What the broker was told at run time, as ZooKeeper keeps it."""
-    return site.zookeeper.state(instance).broker_configs.get(str(broker.id), {})
+def told_to(broker: Broker, configs: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """What the broker was told at run time, of what ZooKeeper keeps of all."""
+    return configs.get(str(broker.id), {})
 
 
 def names_of(store: Store) -> frozenset[str]:
@@ -59,31 +61,39 @@ def names_of(store: Store) -> frozenset[str]:
     return _names(keystore_chain(store.content, store.password)[0])
 
 
-def _overwriting(
-    site: Site, instance: Instance, before: Instance, wished: tuple[Broker, Stores]
-) -> dict[ListenerName, ListenerStores]:
-    """Key stores with the content that is wished, under the names of the files in use."""
-    broker, stores = wished
-    used = _files_in_use(site, before, broker)
-    moved = {
+def _files_in_use(
+    site: Site, instance: Instance, brokers: Sequence[Broker]
+) -> dict[int, dict[ListenerName, str]]:
+    """The key store of each listener: what was told, or else what the broker started with."""
+    configs = site.zookeeper.broker_configs(instance)
+    return {
+        broker.id: {
+            name: key_store_told(told_to(broker, configs), name) or pair.keystore.file_name
+            for name, pair in known_stores(site, at_rest(instance), broker).items()
+        }
+        for broker in brokers
+    }
+
+
+def _moved(stores: Stores, used: Mapping[ListenerName, str]) -> Stores:
+    """Key stores under the names of the files in use, where these are other ones."""
+    return {
         name: ListenerStores(replace(pair.keystore, file_name=used[name]))
         for name, pair in stores.items()
         if name in used and used[name] != pair.keystore.file_name
     }
+
+
+def _differing(
+    site: Site, wishes: tuple[Instance, Instance], broker: Broker, stores: Stores
+) -> Stores:
+    """Those of which the certificate in use has other names, by anything that is known of it."""
+    instance, before = wishes
     return {
         name: pair
-        for name, pair in moved.items()
+        for name, pair in stores.items()
         if {names_of(pair.keystore)}
         != {*_kept_names(site, before, broker, name), *_served_names(site, instance, broker, name)}
-    }
-
-
-def _files_in_use(site: Site, instance: Instance, broker: Broker) -> dict[ListenerName, str]:
-    """The key store of each listener: what was told, or else what the broker started with."""
-    known = told(site, instance, broker)
-    return {
-        name: key_store_told(known, name) or pair.keystore.file_name
-        for name, pair in known_stores(site, at_rest(instance), broker).items()
     }
 
 

@@ -24,7 +24,7 @@ from flows.domain.vantage import Answer, no_vantage
 from flows.steps.certificates import known_stores, listener_stores
 from flows.steps.delivery import host_secrets, put_files
 from flows.steps.hosts import on_each
-from flows.steps.names_in_use import Stores, Wished, adopt_names, at_rest, names_of, told
+from flows.steps.names_in_use import Stores, Wished, adopt_names, at_rest, names_of, told_to
 from flows.steps.probe_certificate import shown_at
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
@@ -108,7 +108,8 @@ def name_stores(site: Site, instance: Instance, broker: Broker) -> None:
 
     What ZooKeeper says comes before the file: it would start with the old ones, or not at all.
     """
-    due = locations_due(told(site, instance, broker), listener_stores(site, instance, broker))
+    known = told_to(broker, site.zookeeper.broker_configs(instance))
+    due = locations_due(known, listener_stores(site, instance, broker))
     if due:
         site.kafka.configure(instance, {f"brokers/{broker.id}": due})
 
@@ -135,18 +136,22 @@ def _serve(site: Site, instance: Instance, wished: Wished, before: Instance) -> 
 def _due(site: Site, instance: Instance, wished: Wished) -> Wished:
     """Those that do not serve their stores, or may not: what is not seen is told again."""
     lacks = on_each(lambda each: _serves(site, instance, *each), wished)
+    otherwise = _told_otherwise(site, instance, wished)
     return [
         each
         for each, lack in zip(wished, lacks, strict=True)
-        if lack or _unseen(instance, *each) or _told_otherwise(site, instance, *each)
+        if lack or _unseen(instance, *each) or each[0].id in otherwise
     ]
 
 
-def _told_otherwise(site: Site, instance: Instance, broker: Broker, wished: Stores) -> bool:
-    """Whether it was cut off between two paths: the one in use may hold what is wished already."""
+def _told_otherwise(site: Site, instance: Instance, wished: Wished) -> Collection[int]:
+    """Brokers that were cut off between two paths: one in use may hold what is wished already."""
     if instance.wish.release.more_names_live:
-        return False
-    return bool(locations_due(told(site, instance, broker), wished))
+        return ()
+    configs = site.zookeeper.broker_configs(instance)
+    return [
+        broker.id for broker, stores in wished if locations_due(told_to(broker, configs), stores)
+    ]
 
 
 def _tell(site: Site, instance: Instance, before: Instance, wished: Wished) -> None:

@@ -14,8 +14,9 @@ from certs.facts import describe
 from flows.access.set_dnat import set_dnat
 from flows.access.set_endpoints import set_endpoints
 from flows.certificates.replace_certificates import replace_certificates
+from flows.domain.cluster import ClusterState
 from flows.domain.errors import EffectFailed
-from flows.domain.instance import Status
+from flows.domain.instance import Instance, Status
 from flows.domain.vantage import Network
 from flows.domain.versions import VersionName
 from tests.flows.test_rewire import FIRST, SECOND, at, endpoints, told, with_ways
@@ -137,3 +138,21 @@ def test_certificates_of_another_authority_are_served_broker_by_broker() -> None
     with pytest.raises(EffectFailed, match="until broker 2 serves its certificates, in vain"):
         world.ask(replace_certificates, {"instance": "demo", "scope": "authority"})
     assert [was == now for was, now in zip(first, altered(world), strict=True)][2], "not touched"
+
+
+@pytest.mark.parametrize("version", list(VersionName))
+def test_all_partitions_are_read_for_the_two_plans_only(
+    version: VersionName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost half a millisecond each, and what brokers were told is beside them."""
+    world = with_ways(created({**DEMO, "version": version}))
+    world.ask(set_endpoints, endpoints(*FIRST))
+    looks, state = [], world.zookeeper.state
+
+    def noted(instance: Instance) -> ClusterState:
+        looks.append(instance.id)
+        return state(instance)
+
+    monkeypatch.setattr(world.zookeeper, "state", noted)
+    world.ask(set_endpoints, endpoints(*SECOND))
+    assert len(looks) == 2

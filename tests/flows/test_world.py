@@ -64,7 +64,16 @@ READS = {
         "partition_bytes",
     },
     "Distributions": set(),
-    "ZooKeeper": {"staying_connected", "serving", "leader", "registrations", "state", "partitions"},
+    "ZooKeeper": {
+        "staying_connected",
+        "serving",
+        "leader",
+        "registrations",
+        "state",
+        "told",
+        "broker_configs",
+        "partitions",
+    },
     "Kafka": {
         "check_controller",
         "near_controller",

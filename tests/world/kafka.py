@@ -194,14 +194,26 @@ class FakeZooKeeper(Fake):
             partitions=tuple(_partitions(cluster, cluster.in_sync(self.registrations(instance)))),
             reassigning=cluster.moving,
             topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
-            broker_configs={str(number): dict(each) for number, each in cluster.altered.items()},
+            broker_configs=self.broker_configs(instance),
             raised=self._raised(instance),
-            told={
-                host.machine.broker: told(host, cluster.altered.get(host.machine.broker, {}))
-                for host in hosts_of(self.hosts, instance)
-                if host.running and host.kafka is UnitState.ACTIVE
-            },
+            told=self.told(instance),
         )
+
+    def told(self, instance: Instance) -> Mapping[int, Mapping[str, str]]:
+        """What every broker that runs says."""
+        self._demand_quorum(instance)
+        altered = self.clusters[instance.id].altered
+        return {
+            host.machine.broker: told(host, altered.get(host.machine.broker, {}))
+            for host in hosts_of(self.hosts, instance)
+            if host.running and host.kafka is UnitState.ACTIVE
+        }
+
+    def broker_configs(self, instance: Instance) -> Mapping[str, Mapping[str, str]]:
+        """What was altered."""
+        self._demand_quorum(instance)
+        altered = self.clusters[instance.id].altered
+        return {str(number): dict(each) for number, each in altered.items()}
 
     def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
         """As the state has them."""
