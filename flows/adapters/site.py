@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flows.domain.access_seen import HostWays
     from flows.domain.dnat import GatewayState, Translation
     from flows.domain.firewall import Hold
+    from flows.domain.host_files import HostFile
     from flows.domain.listeners import Listener
     from flows.domain.probing import ProbeEnd, Sight
     from flows.domain.progress import Progress
@@ -215,6 +216,19 @@ class Hosts(Protocol):
         """The distribution lies under /opt/kafka/<distribution>; nothing is sent twice."""
         ...
 
+    def deliver(
+        self,
+        machine: Machine,
+        epoch: int,
+        files: Iterable[HostFile],
+        loaded: Mapping[str, str],
+    ) -> tuple[str, ...]:
+        """These files lie on the host, all others stay; units (`loaded`) have loaded theirs.
+
+        Answers what had to be done; a play that delivers the same later changes nothing.
+        """
+        ...
+
     def stop_kafka(self, machine: Machine, epoch: int) -> None:
         """Kafka was asked to stop; nobody waits for it, and it is never killed."""
         ...
@@ -297,6 +311,14 @@ class ZooKeeper(Protocol):
 
     def state(self, instance: Instance) -> ClusterState:
         """Registrations, controller, partitions and moves as they are kept there."""
+        ...
+
+    def told(self, instance: Instance) -> Mapping[int, Mapping[str, str]]:
+        """Broker -> listener -> `host:port` that it tells clients; `state` without the rest."""
+        ...
+
+    def broker_configs(self, instance: Instance) -> Mapping[str, Mapping[str, str]]:
+        """Broker -> what it was told at run time; `state` without the rest."""
         ...
 
     def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:

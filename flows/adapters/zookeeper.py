@@ -189,6 +189,16 @@ class KazooZooKeeper:
         with self._session(instance) as session:
             return cluster_state(session, instance.chroot)
 
+    def told(self, instance: Instance) -> Mapping[int, Mapping[str, str]]:
+        """Broker -> listener -> `host:port`, as the registrations say; no partition is read."""
+        with self._session(instance) as session:
+            return _told(session, f"{instance.chroot}/brokers/ids")
+
+    def broker_configs(self, instance: Instance) -> Mapping[str, Mapping[str, str]]:
+        """Broker -> what it was told at run time; no partition is read."""
+        with self._session(instance) as session:
+            return _configs(session, f"{instance.chroot}/config/brokers")
+
     def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
         """These partitions as they are now, without those that are gone; replicas as known.
 

@@ -1,7 +1,8 @@
-"""Every file that one host of an instance holds: computed here, only delivered by Ansible."""
+"""Every file that one host of an instance holds: computed here, only delivered by others."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -68,6 +69,14 @@ def store_files(secrets: HostSecrets) -> tuple[HostFile, ...]:
 def store_file(store: Store) -> HostFile:
     """One store, under its name."""
     return _private(f"{paths.PRIVATE}/{store.file_name}", store.content)
+
+
+def as_variable(file: HostFile) -> dict[str, str]:
+    """A file as the code wants it that writes it on a host."""
+    shown = {"path": file.path, "mode": file.mode, "owner": file.owner}
+    if isinstance(file.content, bytes):
+        return shown | {"content": b64encode(file.content).decode(), "encoding": "base64"}
+    return shown | {"content": file.content}
 
 
 def host_units(broker: Broker) -> tuple[str, ...]:

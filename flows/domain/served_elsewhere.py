@@ -5,7 +5,8 @@ The control plane stands beside the brokers: what it sees there is not what they
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from flows.domain.drift import client_networks
 from flows.domain.instance import Broker, Instance
@@ -16,16 +17,34 @@ ELSEWHERE = (ListenerName.PUBLIC, ListenerName.CROSS)
 """Listeners whose clients come by other addresses than the brokers' own."""
 
 
-def addresses_elsewhere(
+@dataclass(frozen=True)
+class Place:
+    """Where clients of another network come to a listener of a broker."""
+
+    broker: int
+    listener: ListenerName
+    network: Network
+    address: Address
+
+
+def places_elsewhere(
     instance: Instance, broker: Broker, listeners: Collection[ListenerName]
-) -> Mapping[ListenerName, tuple[Network, Address]]:
-    """Those of the listeners to which clients of other networks come: from which one, and where."""
+) -> tuple[Place, ...]:
+    """Those of the listeners of a broker to which clients of other networks come."""
     networks = client_networks(instance.wish)
-    return {
-        each.name: (networks[each.name], address_of(broker.id, each))
+    return tuple(
+        Place(broker.id, each.name, networks[each.name], address_of(broker.id, each))
         for each in instance.listeners(broker)
         if each.name in ELSEWHERE and each.name in listeners and each.name in networks
-    }
+    )
+
+
+def by_network(places: Iterable[Place]) -> dict[Network, tuple[Place, ...]]:
+    """The places that are asked together, from where their clients are."""
+    found: dict[Network, tuple[Place, ...]] = {}
+    for place in places:
+        found[place.network] = (*found.get(place.network, ()), place)
+    return found
 
 
 def differs_there(answer: Answer, wished: Sequence[bytes]) -> str | None:

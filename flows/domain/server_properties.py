@@ -108,6 +108,20 @@ def store_locations(stores: Mapping[ListenerName, ListenerStores]) -> dict[str, 
     return found
 
 
+def locations_due(
+    told: Mapping[str, str], stores: Mapping[ListenerName, ListenerStores]
+) -> dict[str, str]:
+    """Those locations that a broker was told otherwise; what it was never told, its file says."""
+    wished = store_locations(stores)
+    return {key: path for key, path in wished.items() if told.get(key, path) != path}
+
+
+def key_store_told(told: Mapping[str, str], name: ListenerName) -> str | None:
+    """The file name of the key store that a broker was told to use for a listener, if any."""
+    path = told.get(f"listener.name.{name.lower()}.ssl.keystore.location")
+    return path.rpartition("/")[2] if path else None
+
+
 def properties_text(properties: Mapping[str, str]) -> str:
     """The file; a backslash is the only character of ours that needs escaping."""
     lines = [f"{key}={value.replace(chr(92), chr(92) * 2)}" for key, value in properties.items()]

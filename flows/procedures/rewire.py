@@ -1,6 +1,7 @@
 """Giving clients other addresses while they work: proved through the addresses, or put back.
 
-1. the new way is opened beside the old one: firewall, certificates for the new names, EIPs
+1. the new way is opened beside the old one, on all brokers at once: firewall, certificates for
+   the new names, EIPs
 2. at every new address the right broker answers, asked from the clients' network
 3. brokers tell clients the new addresses, one after the other; none restarts
 4. asked again: metadata names every broker by its new address
@@ -33,7 +34,8 @@ from flows.steps.access import (
     stand_as_before,
     tell_listeners,
 )
-from flows.steps.serving import serve_live
+from flows.steps.ensemble import staying_connected
+from flows.steps.serving import serve_more_names
 from flows.steps.site import Site
 from flows.steps.wishes import remember_wish
 
@@ -51,13 +53,14 @@ def rewire(site: Site, plan: RewirePlan, ways: Ways = no_more, ended: Ways = no_
     `ways` leads them there before anybody is told, `ended` takes away what no wish names any
     more. ProofFailed when a new address does not lead to its broker: then all is as before.
     """
-    try:
-        _open(site, plan, ways)
-        _switch(site, plan)
-    except ProofFailed:
-        _put_back(site, plan, ways, ended)
-        raise
-    _leave_old(site, plan, ended)
+    with staying_connected(site, plan.instance):
+        try:
+            _open(site, plan, ways)
+            _switch(site, plan)
+        except ProofFailed:
+            _put_back(site, plan, ways, ended)
+            raise
+        _leave_old(site, plan, ended)
 
 
 def drop_old(site: Site, instance: Instance, ended: Ways = no_more) -> None:
@@ -74,8 +77,7 @@ def _open(site: Site, plan: RewirePlan, ways: Ways) -> None:
     open_ways(site, prepared)
     ways(site, prepared)
     if plan.asked_before():
-        for broker in prepared.brokers:
-            serve_live(site, prepared, broker, (plan.listener,), plan.with_wish(plan.before))
+        serve_more_names(site, prepared, (plan.listener,))
         _prove(site, plan)
 
 

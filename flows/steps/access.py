@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from flows.adapters.site import Play, Site
+from flows.adapters.site import Site
 from flows.domain import paths
 from flows.domain.creation import Proofs
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.host_files import HostFile, firewall_file, properties_file, store_files
-from flows.domain.host_secrets import HostSecrets
 from flows.domain.instance import Broker, Instance, Machine, Status
 from flows.domain.listeners import ListenerName
 from flows.domain.rewiring import RewirePlan, addresses_at, told_at, wished_endpoints
 from flows.domain.server_properties import told_listeners
 from flows.domain.vantage import Address, Answer, Network, complaints, no_vantage
-from flows.steps.delivery import as_variable, host_secrets, machines_of
+from flows.steps.delivery import host_secrets, put_files
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
 
+FIREWALL = MappingProxyType({paths.FIREWALL_UNIT: paths.FIREWALL})
 TOLD_SECONDS = 20.0
+TOLD_PAUSE_SECONDS = 0.05
+"""One broker follows the other, and a look reads one small node for each of them."""
 ANSWER_SECONDS = 20.0
 
 
@@ -34,7 +37,7 @@ def tell_listeners(site: Site, instance: Instance, broker: Broker, told: str) ->
 
     Connections that are open stay; clients hear of it with their next metadata.
     """
-    present = site.zookeeper.state(instance).told.get(broker.id, {})
+    present = site.zookeeper.told(instance).get(broker.id, {})
     if dict(present) == wished_endpoints(instance, broker):
         return
     new = [each.name for each in instance.listeners(broker) if each.name not in present]
@@ -48,12 +51,13 @@ def _tells(instance: Instance, broker: Broker) -> Gate:
     wished = wished_endpoints(instance, broker)
 
     def reason(site: Site) -> str | None:
-        told = site.zookeeper.state(instance).told.get(broker.id)
+        told = site.zookeeper.told(instance).get(broker.id)
         if told is None:
             return f"broker {broker.id} is not registered"
         return None if dict(told) == wished else f"broker {broker.id} tells {_words(told)}"
 
-    return Gate(f"broker {broker.id} tells {_words(wished)}", TOLD_SECONDS, reason)
+    words = f"broker {broker.id} tells {_words(wished)}"
+    return Gate(words, TOLD_SECONDS, reason, pause_seconds=TOLD_PAUSE_SECONDS)
 
 
 def _words(endpoints: Mapping[str, str]) -> str:
@@ -63,48 +67,27 @@ def _words(endpoints: Mapping[str, str]) -> str:
 @step("let clients in by the new way, with certificates for it")
 def open_ways(site: Site, instance: Instance) -> None:
     """Firewalls let in whom the wish names, and the stores lie there; nobody uses them yet."""
-    _deliver(site, instance, lambda broker, secrets: store_files(secrets))
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        secrets = host_secrets(site, instance, broker)
+        return (firewall_file(instance), *store_files(secrets))
+
+    put_files(site, instance.brokers, files, FIREWALL)
 
 
 @step("write the ways of clients down on every host")
 def keep_ways(site: Site, instance: Instance) -> None:
     """Every firewall is as wished, and every broker starts with what it was told."""
-    _deliver(
-        site,
-        instance,
-        lambda broker, secrets: (
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        secrets = host_secrets(site, instance, broker)
+        return (
+            firewall_file(instance),
             properties_file(instance, broker, secrets),
             *store_files(secrets),
-        ),
-    )
-
-
-def _deliver(
-    site: Site,
-    instance: Instance,
-    secret_files: Callable[[Broker, HostSecrets], Iterable[HostFile]],
-) -> None:
-    firewall = {
-        "host_files": [as_variable(firewall_file(instance))],
-        "host_loaded_units": {paths.FIREWALL_UNIT: paths.FIREWALL},
-    }
-    placed = {broker.machine.name: broker for broker in instance.brokers if broker.machine}
-    files = {
-        name: secret_files(broker, host_secrets(site, instance, broker))
-        for name, broker in placed.items()
-    }
-    site.ansible.play(
-        Play(
-            playbook="deliver_ways.yml",
-            machines=machines_of(instance),
-            epoch=site.epoch,
-            variables=dict.fromkeys(placed, firewall),
-            secrets={
-                name: {"host_secret_files": [as_variable(file) for file in found]}
-                for name, found in files.items()
-            },
         )
-    )
+
+    put_files(site, instance.brokers, files, FIREWALL)
 
 
 def lead_eips(site: Site, instance: Instance) -> None:

@@ -13,11 +13,11 @@ from flows.adapters.secrets.client_certificates import (
     revoked_serials,
 )
 from flows.adapters.site import Play, Site
-from flows.domain.host_files import revocation_file
+from flows.domain.host_files import as_variable, revocation_file
 from flows.domain.instance import Instance
 from flows.domain.wish import ClientCertificate
 from flows.steps.certificates import authority
-from flows.steps.delivery import as_variable, machines_of
+from flows.steps.delivery import machines_of
 from flows.steps.step import step
 
 

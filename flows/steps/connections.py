@@ -35,7 +35,7 @@ def tell_address_limits(site: Site, instance: Instance, brokers: Iterable[Broker
 
     A version that learns them at a start only is left alone.
     """
-    told = site.zookeeper.state(instance).broker_configs
+    told = site.zookeeper.broker_configs(instance)
     for broker in brokers:
         due = address_limits_due(instance, told.get(str(broker.id), {}))
         if due:

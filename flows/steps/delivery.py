@@ -1,23 +1,29 @@
-"""Delivery: one play makes every host hold what the domain computed, and ZooKeeper run."""
+"""Delivery: hosts hold what the domain computed.
+
+A play makes a host one of ours, with all that it holds. What is changed on hosts that are ours
+already, while clients wait for it, goes over the connections that are open anyway (ADR 9).
+"""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from flows.adapters.secrets.client_certificates import revoked_serials
 from flows.adapters.secrets.kept import ZOOKEEPER_PASSWORD
 from flows.adapters.site import Play, Site
 from flows.domain import paths
-from flows.domain.host_files import HostFile, host_files, host_units
+from flows.domain.host_files import HostFile, as_variable, host_files, host_units
 from flows.domain.host_secrets import HostSecrets
 from flows.domain.instance import Broker, Instance, Machine
 from flows.steps.certificates import listener_stores
+from flows.steps.hosts import on_each
 from flows.steps.step import step
 from flows.steps.user_secrets import plain_users
 
 LONG_SECRET = 32
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @step("deliver firewall, configuration and ZooKeeper")
@@ -46,6 +52,20 @@ def _deliver(site: Site, instance: Instance, brokers: Sequence[Broker]) -> None:
             secrets=_per_machine(brokers, lambda broker: _secret_files(files[broker.id])),
         )
     )
+
+
+def put_files(
+    site: Site,
+    brokers: Iterable[Broker],
+    files: Callable[[Broker], Iterable[HostFile]],
+    loaded: Mapping[str, str] = NOTHING,
+) -> None:
+    """The hosts hold these files, all others stay, and units have loaded theirs.
+
+    On all hosts at once: nothing of it reaches a broker before it is told, or starts.
+    """
+    placed = [(each.machine, tuple(files(each))) for each in brokers if each.machine]
+    on_each(lambda put: site.hosts.deliver(put[0], site.epoch, put[1], loaded), placed)
 
 
 def machines_of(instance: Instance) -> tuple[Machine, ...]:
@@ -98,11 +118,3 @@ def _directories(broker: Broker) -> list[dict[str, str]]:
         {"path": paths.PRIVATE, "mode": "0700", "owner": paths.USER},
         *({"path": path, "mode": "0750", "owner": paths.USER} for path in owned),
     ]
-
-
-def as_variable(file: HostFile) -> dict[str, str]:
-    """A file as the role wants it."""
-    shown = {"path": file.path, "mode": file.mode, "owner": file.owner}
-    if isinstance(file.content, bytes):
-        return shown | {"content": b64encode(file.content).decode(), "encoding": "base64"}
-    return shown | {"content": file.content}

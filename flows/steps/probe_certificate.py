@@ -9,8 +9,9 @@ from certs.leaf import Leaf, issue
 from flows.adapters.secrets.kept import probe_leaf_name, read_leaf, write_leaf
 from flows.adapters.site import Site
 from flows.domain.instance import Instance
+from flows.domain.listeners import Listener
 from flows.domain.names import PROBE_USER
-from flows.steps.certificates import LEAF_DAYS, authority
+from flows.steps.certificates import LEAF_DAYS, authority, control_leaf
 from flows.steps.client_certificates import client_leaf
 
 RENEWED_BEFORE = timedelta(days=30)
@@ -32,6 +33,13 @@ def have_probe_leaf(site: Site, instance: Instance) -> None:
     """The probe can come in by a certificate, where clients do."""
     if instance.wish.mutual_tls:
         probe_leaf(site, instance)
+
+
+def shown_at(site: Site, instance: Instance, listener: Listener) -> Leaf | None:
+    """What the product shows where it connects to a listener; None where nobody is asked."""
+    if not listener.for_clients:
+        return control_leaf(site, instance)
+    return probe_leaf(site, instance) if instance.wish.mutual_tls else None
 
 
 def _ends_soon(site: Site, leaf: Leaf) -> bool:

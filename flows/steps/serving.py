@@ -6,26 +6,26 @@ difference between the two is a change that was cut off, and the next run finish
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from certs.facts import describe
-from certs.leaf import Leaf
 from certs.own_stores import keystore_chain
-from flows.adapters.site import Play, Site
+from flows.adapters.site import Site
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.firewall import open_to_product
 from flows.domain.host_files import HostFile, properties_file, store_file, store_files
 from flows.domain.host_secrets import ListenerStores, Store
 from flows.domain.instance import Broker, Instance
-from flows.domain.listeners import Listener, ListenerName
+from flows.domain.listeners import ListenerName
 from flows.domain.served import differs
-from flows.domain.served_elsewhere import addresses_elsewhere, differs_there
-from flows.domain.server_properties import store_locations
-from flows.domain.vantage import no_vantage
-from flows.steps.certificates import control_leaf, known_stores, listener_stores
-from flows.steps.delivery import as_variable, host_secrets
-from flows.steps.probe_certificate import probe_leaf
+from flows.domain.served_elsewhere import Place, by_network, differs_there, places_elsewhere
+from flows.domain.server_properties import locations_due, store_locations
+from flows.domain.vantage import Answer, no_vantage
+from flows.steps.certificates import known_stores, listener_stores
+from flows.steps.delivery import host_secrets, put_files
+from flows.steps.hosts import on_each
+from flows.steps.names_in_use import Stores, Wished, adopt_names, at_rest, names_of, told_to
+from flows.steps.probe_certificate import shown_at
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
 
@@ -38,13 +38,21 @@ Listeners = Collection[ListenerName]
 @step("deliver stores to every broker")
 def deliver_stores(site: Site, instance: Instance) -> None:
     """Every host holds the stores of the wish beside those that it had; nobody uses them yet."""
-    _deliver(site, instance, instance.brokers, _stores_of)
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        return store_files(host_secrets(site, instance, broker))
+
+    put_files(site, instance.brokers, files)
 
 
 @step("name the stores in every broker's file")
 def write_stores(site: Site, instance: Instance) -> None:
     """Every broker starts with the stores of the wish from now on."""
-    _deliver(site, instance, instance.brokers, _properties_of)
+
+    def files(broker: Broker) -> Iterable[HostFile]:
+        return (properties_file(instance, broker, host_secrets(site, instance, broker)),)
+
+    put_files(site, instance.brokers, files)
 
 
 @step("broker {broker.id}: serve its certificates")
@@ -55,38 +63,44 @@ def serve_live(
 
     A broker that is not seen to serve them in time is told its stores of `before` again.
     """
-    wished = _chosen(listener_stores(site, instance, broker), listeners)
-    if _serves(site, instance, broker, wished) is None and not _unseen(instance, broker, wished):
-        return
-    if not instance.wish.release.more_names_live:
-        _overwrite_in_use(site, before, broker, wished)
-    site.kafka.alter_broker(instance, broker.id, store_locations(wished))
-    try:
-        wait(site, served(instance, broker, wished))
-    except GateTimeout as silence:
-        _put_back(site, before, broker, listeners)
-        raise EffectFailed(f"{silence}; it was told its old stores again") from None
+    _serve(site, instance, _wished(site, instance, (broker,), listeners), before)
 
 
-def served(
-    instance: Instance, broker: Broker, wished: Mapping[ListenerName, ListenerStores]
-) -> Gate:
-    """The broker serves the whole chain of each of these stores, wherever clients come by."""
+@step("every broker: serve certificates with the new names")
+def serve_more_names(site: Site, instance: Instance, listeners: Listeners) -> None:
+    """On every broker these listeners serve what the wish says, as with `serve_live`.
+
+    All brokers at once where names are only added: who takes the present certificate by one of its
+    names takes the new one as well, and a broker that keeps the old one harms nobody. The present
+    one is that of the last change that came to its end; a run that was cut off may have remembered
+    names that no broker has heard of.
+    """
+    before = at_rest(instance)
+    wished = _wished(site, instance, instance.brokers, listeners)
+    together = all(
+        _only_adds(known_stores(site, before, broker), stores) for broker, stores in wished
+    )
+    for batch in [wished] if together else [[each] for each in wished]:
+        _serve(site, instance, batch, before)
+
+
+def served(instance: Instance, wished: Wished) -> Gate:
+    """The brokers serve the whole chain of each of these stores, wherever clients come by."""
+    first, *others = [str(broker.id) for broker, _ in wished]
+    one, many = f"broker {first} serves its", f"brokers {', '.join([first, *others])} serve their"
     return Gate(
-        f"broker {broker.id} serves its certificates",
+        f"{many if others else one} certificates",
         SERVED_SECONDS,
         lambda site: (
-            _serves(site, instance, broker, wished)
-            or _serves_elsewhere(site, instance, broker, wished)
+            _all(on_each(lambda each: _serves(site, instance, *each), wished))
+            or _serve_elsewhere(site, instance, wished)
         ),
     )
 
 
 def check_served(site: Site, instance: Instance, broker: Broker, listeners: Listeners) -> None:
     """These listeners of the broker serve what the wish says; GateTimeout when they do not."""
-    wait(
-        site, served(instance, broker, _chosen(listener_stores(site, instance, broker), listeners))
-    )
+    wait(site, served(instance, _wished(site, instance, (broker,), listeners)))
 
 
 def name_stores(site: Site, instance: Instance, broker: Broker) -> None:
@@ -94,24 +108,97 @@ def name_stores(site: Site, instance: Instance, broker: Broker) -> None:
 
     What ZooKeeper says comes before the file: it would start with the old ones, or not at all.
     """
-    told = site.zookeeper.state(instance).broker_configs.get(str(broker.id), {})
-    wished = store_locations(listener_stores(site, instance, broker))
-    due = {key: path for key, path in wished.items() if told.get(key, path) != path}
+    known = told_to(broker, site.zookeeper.broker_configs(instance))
+    due = locations_due(known, listener_stores(site, instance, broker))
     if due:
         site.kafka.configure(instance, {f"brokers/{broker.id}": due})
 
 
-def _serves(
-    site: Site,
-    instance: Instance,
-    broker: Broker,
-    wished: Mapping[ListenerName, ListenerStores],
-) -> str | None:
+def _wished(
+    site: Site, instance: Instance, brokers: Iterable[Broker], listeners: Listeners
+) -> Wished:
+    return [
+        (broker, _chosen(listener_stores(site, instance, broker), listeners)) for broker in brokers
+    ]
+
+
+def _serve(site: Site, instance: Instance, wished: Wished, before: Instance) -> None:
+    due = _due(site, instance, wished)
+    if not due:
+        return
+    _tell(site, instance, before, due)
+    try:
+        wait(site, served(instance, due))
+    except GateTimeout as silence:
+        raise EffectFailed(f"{silence}; {_undone(site, instance, before, due)}") from None
+
+
+def _due(site: Site, instance: Instance, wished: Wished) -> Wished:
+    """Those that do not serve their stores, or may not: what is not seen is told again."""
+    lacks = on_each(lambda each: _serves(site, instance, *each), wished)
+    otherwise = _told_otherwise(site, instance, wished)
+    return [
+        each
+        for each, lack in zip(wished, lacks, strict=True)
+        if lack or _unseen(instance, *each) or each[0].id in otherwise
+    ]
+
+
+def _told_otherwise(site: Site, instance: Instance, wished: Wished) -> Collection[int]:
+    """Brokers that were cut off between two paths: one in use may hold what is wished already."""
+    if instance.wish.release.more_names_live:
+        return ()
+    configs = site.zookeeper.broker_configs(instance)
+    return [
+        broker.id for broker, stores in wished if locations_due(told_to(broker, configs), stores)
+    ]
+
+
+def _tell(site: Site, instance: Instance, before: Instance, wished: Wished) -> None:
+    if not instance.wish.release.more_names_live:
+        adopt_names(site, instance, before, wished)
+    on_each(lambda each: _name_files(site, instance, *each), wished)
+
+
+def _name_files(site: Site, instance: Instance, broker: Broker, stores: Stores) -> None:
+    site.kafka.alter_broker(instance, broker.id, store_locations(stores))
+
+
+def _undone(site: Site, instance: Instance, before: Instance, wished: Wished) -> str:
+    """What became of brokers that were not seen to serve their stores in time, in words."""
+    if _adds_names(site, before, wished):
+        # Kafka 2.7 would refuse it, and it would spare nobody anything.
+        return "nothing was put back, since the new certificates have all names of the old ones"
+    try:
+        _put_back(site, instance, before, wished)
+    except EffectFailed as refusal:
+        # It is to be said beside what went wrong, not instead of it.
+        return f"not every broker took its old stores again: {refusal}"
+    whose = "they were told their" if len(wished) > 1 else "it was told its"
+    return f"{whose} old stores again"
+
+
+def _put_back(site: Site, instance: Instance, before: Instance, wished: Wished) -> None:
+    old = [
+        (broker, _chosen(known_stores(site, before, broker), stores)) for broker, stores in wished
+    ]
+    if not before.wish.release.more_names_live:
+        # They may have been overwritten.
+        files = {broker.id: _key_stores(stores) for broker, stores in old}
+        put_files(site, [broker for broker, _ in old], lambda broker: files[broker.id])
+    _tell(site, before, instance, old)
+
+
+def _key_stores(stores: Stores) -> list[HostFile]:
+    return [store_file(pair.keystore) for pair in stores.values()]
+
+
+def _serves(site: Site, instance: Instance, broker: Broker, wished: Stores) -> str | None:
     for listener in open_to_product(instance, broker):
         if listener.name in wished:
             store = wished[listener.name].keystore
             found = site.tls.served(
-                str(broker.address), listener.port, client=_shown(site, instance, listener)
+                str(broker.address), listener.port, client=shown_at(site, instance, listener)
             )
             reason = differs(found, keystore_chain(store.content, store.password))
             if reason:
@@ -119,106 +206,78 @@ def _serves(
     return None
 
 
-def _serves_elsewhere(
+def _serve_elsewhere(site: Site, instance: Instance, wished: Wished) -> str | None:
+    """The same at the addresses of other networks, each asked from where its clients are."""
+    chains = {
+        (broker.id, name): keystore_chain(pair.keystore.content, pair.keystore.password)
+        for broker, stores in wished
+        for name, pair in stores.items()
+    }
+    places = [
+        place for broker, stores in wished for place in places_elsewhere(instance, broker, stores)
+    ]
+    return _all(_seen_from(site, instance, found, chains) for found in by_network(places).values())
+
+
+def _seen_from(
     site: Site,
     instance: Instance,
-    broker: Broker,
-    wished: Mapping[ListenerName, ListenerStores],
+    places: Sequence[Place],
+    chains: Mapping[tuple[int, ListenerName], Sequence[bytes]],
 ) -> str | None:
-    """The same at the addresses of other networks, each asked from where its clients are."""
-    for name, (network, address) in addresses_elsewhere(instance, broker, wished).items():
-        vantage = site.vantages.of(network)
-        if vantage is None:
-            site.stage.say(f"{name} at {address.words}: {no_vantage(network)}")
-            continue
-        (answer,) = vantage.ask(instance, [address])
-        store = wished[name].keystore
-        reason = differs_there(answer, keystore_chain(store.content, store.password))
-        if reason:
-            return f"broker {broker.id} {name}, seen from {network} at {address.words}: {reason}"
-    return None
+    """Which of these places, all of one network, serve another chain; one question."""
+    network = places[0].network
+    vantage = site.vantages.of(network)
+    if vantage is None:
+        for place in places:
+            site.stage.say(f"{place.listener} at {place.address.words}: {no_vantage(network)}")
+        return None
+    answers = vantage.ask(instance, [place.address for place in places])
+    return _all(
+        _differs_at(place, answer, chains[place.broker, place.listener])
+        for place, answer in zip(places, answers, strict=True)
+    )
 
 
-def _shown(site: Site, instance: Instance, listener: Listener) -> Leaf | None:
-    if not listener.for_clients:
-        return control_leaf(site, instance)
-    return probe_leaf(site, instance) if instance.wish.mutual_tls else None
+def _differs_at(place: Place, answer: Answer, chain: Sequence[bytes]) -> str | None:
+    reason = differs_there(answer, chain)
+    where = f"seen from {place.network} at {place.address.words}"
+    return f"broker {place.broker} {place.listener}, {where}: {reason}" if reason else None
 
 
-def _unseen(
-    instance: Instance, broker: Broker, wished: Mapping[ListenerName, ListenerStores]
-) -> bool:
+def _all(reasons: Iterable[str | None]) -> str | None:
+    """Every reason that there is: a sentence names each broker that it is about."""
+    return "; ".join(reason for reason in reasons if reason) or None
+
+
+def _unseen(instance: Instance, broker: Broker, wished: Stores) -> bool:
     """Whether a listener is closed to the product: what it was told is told again."""
     seen = {each.name for each in open_to_product(instance, broker)}
     return not seen.issuperset(wished)
 
 
-def _overwrite_in_use(
-    site: Site, before: Instance, broker: Broker, wished: Mapping[ListenerName, ListenerStores]
-) -> None:
-    """Where the names change, the stores in use hold what is wished already.
-
-    Older brokers compare the names of a store at a new path with those in the file that they use,
-    as it is then, and read that file again when they are told of it once more.
-    """
-    used = _chosen(known_stores(site, before, broker), wished)
-    due = {
-        name: replace(wished[name].keystore, file_name=pair.keystore.file_name)
-        for name, pair in used.items()
-        if _names(pair.keystore) != _names(wished[name].keystore)
-    }
-    if due:
-        files = [store_file(store) for store in due.values()]
-        _deliver(site, before, (broker,), lambda *_: files)
-        site.kafka.alter_broker(
-            before, broker.id, store_locations({name: used[name] for name in due})
-        )
-
-
-def _names(store: Store) -> frozenset[str]:
-    facts = describe(keystore_chain(store.content, store.password)[0])
-    return frozenset((*facts.ip_addresses, *facts.dns_names))
-
-
-def _put_back(site: Site, before: Instance, broker: Broker, listeners: Listeners) -> None:
-    old = _chosen(known_stores(site, before, broker), listeners)
-    if not before.wish.release.more_names_live:
-        # They may have been overwritten.
-        files = [store_file(pair.keystore) for pair in old.values()]
-        _deliver(site, before, (broker,), lambda *_: files)
-    site.kafka.alter_broker(before, broker.id, store_locations(old))
-
-
-def _stores_of(site: Site, instance: Instance, broker: Broker) -> Iterable[HostFile]:
-    return store_files(host_secrets(site, instance, broker))
-
-
-def _properties_of(site: Site, instance: Instance, broker: Broker) -> Iterable[HostFile]:
-    return (properties_file(instance, broker, host_secrets(site, instance, broker)),)
-
-
-def _deliver(
-    site: Site,
-    instance: Instance,
-    brokers: Sequence[Broker],
-    files: Callable[[Site, Instance, Broker], Iterable[HostFile]],
-) -> None:
-    secrets = {
-        broker.machine.name: {
-            "host_secret_files": [as_variable(file) for file in files(site, instance, broker)]
-        }
-        for broker in brokers
-        if broker.machine
-    }
-    site.ansible.play(
-        Play(
-            playbook="deliver_certificates.yml",
-            machines=tuple(broker.machine for broker in brokers if broker.machine),
-            epoch=site.epoch,
-            variables={},
-            secrets=secrets,
-        )
+def _adds_names(site: Site, before: Instance, wished: Wished) -> bool:
+    """Whether certificates only add names, and at least one of them does."""
+    kept = {broker.id: known_stores(site, before, broker) for broker, _ in wished}
+    return all(_only_adds(kept[broker.id], stores) for broker, stores in wished) and any(
+        names_of(kept[broker.id][name].keystore) != names_of(pair.keystore)
+        for broker, stores in wished
+        for name, pair in stores.items()
     )
+
+
+def _only_adds(used: Stores, wished: Stores) -> bool:
+    """Whether every certificate is of who signed the present one, for at least its names."""
+    return all(
+        name in used
+        and names_of(used[name].keystore) <= names_of(pair.keystore)
+        and _issuer(used[name].keystore) == _issuer(pair.keystore)
+        for name, pair in wished.items()
+    )
+
+
+def _issuer(store: Store) -> str:
+    return describe(keystore_chain(store.content, store.password)[0]).issuer
 
 
 def _chosen(

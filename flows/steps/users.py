@@ -9,13 +9,13 @@ from flows.adapters.site import Play, Site
 from flows.domain.client_certificates import CertificatePlan
 from flows.domain.cluster import Login
 from flows.domain.errors import EffectFailed
-from flows.domain.host_files import user_files
+from flows.domain.host_files import as_variable, user_files
 from flows.domain.instance import Broker, Instance
 from flows.domain.mutual_tls import MutualTlsPlan
 from flows.domain.permissions import closed_topic, topics_of_nobody_else, user_path
 from flows.domain.users import UserPlan, settled
 from flows.domain.wish import User
-from flows.steps.delivery import as_variable, machines_of
+from flows.steps.delivery import machines_of
 from flows.steps.hosts import on_each
 from flows.steps.step import step
 from flows.steps.user_secrets import (

@@ -19,13 +19,15 @@ class Gate:
     """A condition with its name and limit; `reason` says what is missing, None when it is true.
 
     With `moving`, which tells how far things are, the limit counts from its last new answer: what
-    moves is waited for, however long it takes.
+    moves is waited for, however long it takes. Where looking is cheap and people wait for each
+    turn, `pause_seconds` is less than usual.
     """
 
     words: str
     limit_seconds: float
     reason: Callable[[Site], str | None]
     moving: Callable[[Site], object] | None = None
+    pause_seconds: float = POLL_SECONDS
 
 
 @step("wait until {gate.words}")
@@ -49,7 +51,7 @@ def wait(site: Site, gate: Gate) -> None:
         if now >= deadline:
             limit = f"{gate.limit_seconds:.0f} s"
             raise GateTimeout(f"waited {limit} until {gate.words}, in vain: {reason}")
-        site.clock.pause(POLL_SECONDS)
+        site.clock.pause(gate.pause_seconds)
         reason = _reason(site, gate)
 
 

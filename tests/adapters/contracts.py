@@ -87,6 +87,9 @@ def reassignment_contract(kafka: Kafka, zookeeper: ZooKeeper, instance: Instance
     kafka.configure(instance, {"topics/moved": {key: "0:1"}, **rates})
     state = zookeeper.state(instance)
     assert state.topic_configs["moved"] == {"retention.ms": "70000", key: "0:1"}
+    assert zookeeper.broker_configs(instance) == state.broker_configs
+    assert zookeeper.told(instance) == state.told
+    assert set(state.told) == set(brokers)
     told = [state.broker_configs[entity.partition("/")[2]][rate] for entity in everybody]
     assert set(told) == {"1000000"}, "also one that is down"
     no_rates = {entity: {rate: None} for entity in everybody}

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from flows.domain import paths
 from flows.domain.instance import Broker, Instance
-from flows.domain.server_properties import properties_text, server_properties
+from flows.domain.listeners import ListenerName
+from flows.domain.server_properties import (
+    key_store_told,
+    locations_due,
+    properties_text,
+    server_properties,
+    store_locations,
+)
 from tests.domain.samples import (
     SELDOM,
     host_secrets,
@@ -256,3 +263,19 @@ def java_properties(text: str) -> dict[str, str]:
     """The file as java.util.Properties reads it, for keys without escapes."""
     pairs = (line.partition("=") for line in text.splitlines() if line)
     return {key: re.sub(r"\\(.)", r"\1", value) for key, _, value in pairs}
+
+
+def test_a_location_is_due_where_a_broker_was_told_another_one() -> None:
+    secured = host_secrets(SECURED, SECURED.brokers[0]).stores
+    stores = {ListenerName.CROSS: secured[ListenerName.PRIVATE]}
+    wished = store_locations(stores)
+    (key, path), *_ = wished.items()
+    assert locations_due({}, stores) == {}, "what was never told, its file says"
+    assert locations_due(wished, stores) == {}
+    assert locations_due({**wished, key: "/old.p12"}, stores) == {key: path}
+
+
+def test_the_key_store_that_a_broker_was_told_is_named_by_its_file() -> None:
+    told = {"listener.name.cross.ssl.keystore.location": "/etc/private/cross-1f.p12"}
+    assert key_store_told(told, ListenerName.CROSS) == "cross-1f.p12"
+    assert key_store_told(told, ListenerName.PUBLIC) is None

@@ -15,6 +15,7 @@ from flows.domain.cluster import NewTopic, ZNode
 from flows.domain.dnat import Rule, Translation
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import Hold
+from flows.domain.host_files import HostFile
 from flows.domain.instance import Instance, Machine, Status, UnitState
 from flows.domain.machines import MachineOrder
 from flows.domain.operations import Door, OperationRow, OperationStatus, Trace
@@ -63,7 +64,16 @@ READS = {
         "partition_bytes",
     },
     "Distributions": set(),
-    "ZooKeeper": {"staying_connected", "serving", "leader", "registrations", "state", "partitions"},
+    "ZooKeeper": {
+        "staying_connected",
+        "serving",
+        "leader",
+        "registrations",
+        "state",
+        "told",
+        "broker_configs",
+        "partitions",
+    },
     "Kafka": {
         "check_controller",
         "near_controller",
@@ -152,6 +162,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "Gateways.translate": lambda s: s.world.gateways.translate("gateway", TRANSLATION, 9),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
     "Probes.start": lambda s: s.world.probes.start(s.instance),
+    "Hosts.deliver": lambda s: s.world.hosts.deliver(s.machine, 9, [HostFile("/a", "b")], {}),
     "Hosts.stop_kafka": lambda s: s.world.hosts.stop_kafka(s.machine, 9),
     "Hosts.start_kafka": lambda s: s.world.hosts.start_kafka(s.machine, 9, 2),
     "Hosts.hold": lambda s: s.world.hosts.hold(s.machine, 9, Hold("table", (9092,), 60)),

@@ -34,7 +34,7 @@ from flows.domain.rejoining import RATE
 from flows.domain.scram import plain_line, scram_value
 from flows.domain.versions import Through
 from tests.world.effects import Effects, Fake, changes
-from tests.world.keystores import check_names
+from tests.world.keystores import check_names, read_again
 from tests.world.listeners import check_change, protocols, told
 from tests.world.machines import FakeHost, FakeProvider
 
@@ -194,14 +194,26 @@ class FakeZooKeeper(Fake):
             partitions=tuple(_partitions(cluster, cluster.in_sync(self.registrations(instance)))),
             reassigning=cluster.moving,
             topic_configs={name: dict(topic.config) for name, topic in cluster.topics.items()},
-            broker_configs={str(number): dict(each) for number, each in cluster.altered.items()},
+            broker_configs=self.broker_configs(instance),
             raised=self._raised(instance),
-            told={
-                host.machine.broker: told(host, cluster.altered.get(host.machine.broker, {}))
-                for host in hosts_of(self.hosts, instance)
-                if host.running and host.kafka is UnitState.ACTIVE
-            },
+            told=self.told(instance),
         )
+
+    def told(self, instance: Instance) -> Mapping[int, Mapping[str, str]]:
+        """What every broker that runs says."""
+        self._demand_quorum(instance)
+        altered = self.clusters[instance.id].altered
+        return {
+            host.machine.broker: told(host, altered.get(host.machine.broker, {}))
+            for host in hosts_of(self.hosts, instance)
+            if host.running and host.kafka is UnitState.ACTIVE
+        }
+
+    def broker_configs(self, instance: Instance) -> Mapping[str, Mapping[str, str]]:
+        """What was altered."""
+        self._demand_quorum(instance)
+        altered = self.clusters[instance.id].altered
+        return {str(number): dict(each) for number, each in altered.items()}
 
     def partitions(self, instance: Instance, wanted: Iterable[Partition]) -> tuple[Partition, ...]:
         """As the state has them."""
@@ -413,6 +425,7 @@ class FakeKafka(Fake):
         told = self.clusters[instance.id].altered.get(broker, {})
         check_change(self._host(instance, broker), told, values)
         check_names(self._host(instance, broker), told, values, instance.wish.release)
+        read_again(self._host(instance, broker), told, values, instance.wish.release)
         self.clusters[instance.id].altered.setdefault(broker, {}).update(values)
 
     @changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from flows.domain import paths
 from flows.domain.access_seen import FILE_KEYS, HostWays
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import HELD, Hold
+from flows.domain.host_files import HostFile, as_variable
 from flows.domain.instance import HostState, Machine, UnitState
 from flows.domain.machines import HostFacts, MachineOrder, MachineSize, Room
 from flows.domain.security_groups import GroupRule
@@ -38,6 +39,8 @@ class FakeHost:
     kafka_starts: int = 0
     started_with: str = ""
     """`server.properties` as the broker read it when it started."""
+    read: dict[str, str] = field(default_factory=dict)
+    """Files as the broker read them, at its start or when it was told of them."""
     firewall: str = ""
     """The text that its kernel filters by, and the one that was loaded last."""
     loaded: str = ""
@@ -331,6 +334,24 @@ class FakeHosts(Fake):
             self._unpack(machine, distribution, tarball, epoch)
 
     @changes
+    def deliver(
+        self,
+        machine: Machine,
+        epoch: int,
+        files: Iterable[HostFile],
+        loaded: Mapping[str, str],
+    ) -> tuple[str, ...]:
+        """They lie beside the others, and the firewall is loaded where that is asked for."""
+        host = self._taken(machine, epoch)
+        contents = {file.path: as_variable(file)["content"] for file in files}
+        written = [path for path, text in contents.items() if host.contents.get(path) != text]
+        host.contents |= contents
+        host.files |= {path: _digest(text) for path, text in contents.items()}
+        if paths.FIREWALL in loaded.values():
+            host.load_firewall(host.contents[paths.FIREWALL])
+        return tuple(written)
+
+    @changes
     def stop_kafka(self, machine: Machine, epoch: int) -> None:
         """It stops at once."""
         host = self._taken(machine, epoch)
@@ -426,8 +447,6 @@ class FakeAnsible(Fake):
         verbs = {
             "deliver.yml": self._deliver,
             "deliver_users.yml": self._deliver_users,
-            "deliver_certificates.yml": self._deliver_users,
-            "deliver_ways.yml": self._deliver_ways,
             "start_broker.yml": self._start_broker,
             "stop_broker.yml": self._stop_broker,
             "grow_disk.yml": self._grow_disk,
@@ -452,20 +471,6 @@ class FakeAnsible(Fake):
             _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)
             host.zookeeper = UnitState.ACTIVE
         return int(changed)
-
-    @changes
-    def _deliver_ways(self, play: Play, machine: Machine) -> int:
-        host = self._hosts[machine.name]
-        host.take(_owner(machine), play.epoch)
-        files = [
-            *play.variables[machine.name]["host_files"],
-            *play.secrets[machine.name]["host_secret_files"],
-        ]
-        before = dict(host.contents)
-        host.contents |= {each["path"]: each["content"] for each in files}
-        host.files |= {each["path"]: _digest(each["content"]) for each in files}
-        host.load_firewall(host.contents.get(paths.FIREWALL, ""))
-        return int(before != host.contents)
 
     @changes
     def _deliver_users(self, play: Play, machine: Machine) -> int:
@@ -518,6 +523,7 @@ def start_kafka(host: FakeHost, generation: int) -> bool:
     _demand(host, "kafka-", paths.SERVER_PROPERTIES, paths.KAFKA_JAAS, paths.FIREWALL)
     host.kafka, host.generation = UnitState.ACTIVE, generation
     host.started_with = host.contents[paths.SERVER_PROPERTIES]
+    host.read = dict(host.contents)
     host.kafka_starts += 1
     return True
 

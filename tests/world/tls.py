@@ -44,7 +44,7 @@ class FakeTls(Fake):
         server_name: str | None = None,
         client: Leaf | None = None,
     ) -> ServedChain:
-        """The chain in the store that the broker uses."""
+        """The chain in the store that the broker uses, as it read it."""
         host, listener = self._listener(address, port)
         pems = self.wrong.get(address) or self.chain(host, listener)
         facts = describe(pems[0])
@@ -73,7 +73,7 @@ class FakeTls(Fake):
         if location is None:
             raise EffectFailed(f"{host.machine.name}: {listener} serves no certificate")
         password = self._setting(host, f"listener.name.{listener}.ssl.keystore.password")
-        return _chain(host.contents[location], password or "")
+        return _chain(host.read.get(location, host.contents[location]), password or "")
 
     def listener(self, address: str, port: int) -> str:
         """The listener of a running broker at that port, in small letters."""

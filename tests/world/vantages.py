@@ -36,6 +36,8 @@ class FakeVantages(Fake):
         self.silent: set[Network] = set()
         self.closed: set[tuple[str, int]] = set()
         self.uncertified: set[str] = set()
+        self.asked: list[tuple[Network, int]] = []
+        """Every question: where, and how many addresses it was about."""
 
     def of(self, network: Network) -> FakeVantage | None:
         """The one in that network."""
@@ -54,6 +56,7 @@ class FakeVantage:
         """What answers follows from the world alone."""
         if self.network in self._world.silent:
             raise EffectFailed(f"{self.words} does not answer")
+        self._world.asked.append((self.network, len(addresses)))
         return tuple(self._look(instance, address) for address in addresses)
 
     def _look(self, instance: Instance, address: Address) -> Answer:

@@ -1,14 +1,16 @@
-"""Gateways that are reached by SSH: looked at in one round trip, changed by a playbook."""
+"""Gateways that are reached by SSH: looked at in one round trip, changed by a playbook only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from flows.adapters.hosts.asking import ask
-from flows.adapters.hosts.connection import Connection, Unreachable
+from flows.adapters.hosts.connection import Unreachable
+from flows.adapters.hosts.connections import Connections
 from flows.adapters.hosts.keys import authorized_line
 from flows.adapters.site import Ansible, Play
 from flows.adapters.vantage.listed import key_at, machine_at
@@ -35,7 +37,8 @@ class Reached:
 class SshGateways:
     """Implements `Gateways`; `known` is name -> what makes it reachable.
 
-    `ansible` makes Ansible for an instance (its id) with a key that it calls for.
+    `ansible` makes Ansible for an instance (its id) with a key that it calls for. The connection
+    for looks stays open, since an operation looks several times at the same gateway.
     """
 
     known: Mapping[str, Callable[[], Reached]]
@@ -48,9 +51,8 @@ class SshGateways:
     def look(self, gateway: str, wished: Translation) -> GatewayState:
         """What the gateway is and translates; `wished` says which EIPs and brokers to ask for."""
         instance_id = wished.instance_id
-        reached = self._reached(gateway)
-        told = _asked(
-            reached,
+        told = self._asked(
+            gateway,
             table=dnat.table_name(instance_id),
             unit=dnat.unit_name(instance_id),
             path=dnat.rules_path(instance_id),
@@ -88,7 +90,26 @@ class SshGateways:
         if gateway not in self.known:
             known = ", ".join(self.known) or "none"
             raise EffectFailed(f'gateway "{gateway}": there is none of this name; known: {known}')
-        return self.known[gateway]()
+        found = self._found.get(gateway)
+        # Who holds an open connection need not be told anew how the gateway is reached.
+        if found is None or not found[1].open_to(found[0].machine):
+            reached = self.known[gateway]()
+            found = self._found[gateway] = (reached, Connections(lambda: reached.key))
+        return found[0]
+
+    def _asked(self, gateway: str, **given: Any) -> Mapping[str, Any]:
+        machine = self._reached(gateway).machine
+        try:
+            told: Mapping[str, Any] = self._found[gateway][1].ask(
+                machine, lambda open_: ask(open_, _LOOK, "translation", **given)
+            )
+        except Unreachable as error:
+            raise EffectFailed(f"gateway {error}") from None
+        return told
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[Reached, Connections]]:
+        return {}
 
 
 def role_variables(wished: Translation, *, anew: bool) -> dict[str, Any]:
@@ -135,15 +156,3 @@ def lab_gateway(lab: Lab, key: Callable[[], str]) -> dict[str, Callable[[], Reac
         return Reached(machine, key())
 
     return {LAB_GATEWAY: reach}
-
-
-def _asked(reached: Reached, **given: Any) -> Mapping[str, Any]:
-    try:
-        connection = Connection(reached.machine, reached.key)
-        try:
-            told: Mapping[str, Any] = ask(connection, _LOOK, "translation", **given)
-        finally:
-            connection.close()
-    except Unreachable as error:
-        raise EffectFailed(f"gateway {error}") from None
-    return told

@@ -1,4 +1,4 @@
-"""The open connections to the machines of one instance; each is made once and closed in the end."""
+"""The open connections to machines that one key opens; each is made once, closed in the end."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Connections:
     A machine that was made anew (another generation, address or host key) gets a new connection.
     """
 
-    def __init__(self, key: Callable[[], str]) -> None:
-        """`key` gives the private key's text when a connection is made."""
+    def __init__(self, key: Callable[[], str], *, rooted: bool = True) -> None:
+        """`key` gives the private key's text when a connection is made; see `Connection`."""
         self._key = key
+        self._rooted = rooted
         self._open: dict[Machine, Connection] = {}
         self._making: dict[Machine, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -40,6 +41,12 @@ class Connections:
         connection, _ = self._connection(machine)
         return question(connection)
 
+    def open_to(self, machine: Machine) -> bool:
+        """Whether a connection is open that nobody has seen dead."""
+        with self._lock:
+            present = self._open.get(machine)
+        return present is not None and present.alive
+
     def close(self) -> None:
         """No connection is open."""
         with self._lock:
@@ -55,7 +62,7 @@ class Connections:
             present = self._open.get(machine)
             if present is not None and present.alive:
                 return present, False
-            made = Connection(machine, self._key())
+            made = Connection(machine, self._key(), rooted=self._rooted)
             with self._lock:
                 self._open[machine] = made
             return made, True

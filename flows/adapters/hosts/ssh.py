@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,10 +12,12 @@ from flows.adapters.hosts import journal, unpacking
 from flows.adapters.hosts.asking import Call, ask, ask_in_turn
 from flows.adapters.hosts.connection import Connection, Unreachable
 from flows.adapters.hosts.connections import Connections
+from flows.adapters.hosts.delivering import SHARED, delivery
 from flows.adapters.hosts.reading import host_facts, host_state, host_ways, seen_client
 from flows.domain.access_seen import FILE_KEYS, HostWays
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import HELD, Hold
+from flows.domain.host_files import HostFile
 from flows.domain.instance import HostState, Machine
 from flows.domain.machines import HostFacts
 from flows.domain.paths import CONFIG, FIREWALL_UNIT, KAFKA_UNIT, SERVER_PROPERTIES, TOPICS
@@ -23,10 +25,9 @@ from flows.domain.seen_clients import SeenClient
 from flows.domain.units import JOLOKIA_PORT
 
 _REMOTE = Path(__file__).parent / "remote"
-# The same files that the Ansible modules use: there is one rule for who may change a host.
-_SHARED = Path(__file__).parents[3] / "playbooks/module_utils/kafka_fleet"
-CLAIM = _SHARED / "claim.py"
-BROKER = _SHARED / "broker.py"
+# The same files that the Ansible modules use.
+CLAIM = SHARED / "claim.py"
+BROKER = SHARED / "broker.py"
 
 
 class SshHosts:
@@ -104,6 +105,22 @@ class SshHosts:
                 unpacking.put(connection, distribution, tarball)
 
         self._must(machine, put)
+
+    def deliver(
+        self,
+        machine: Machine,
+        epoch: int,
+        files: Iterable[HostFile],
+        loaded: Mapping[str, str],
+    ) -> tuple[str, ...]:
+        """These files lie on the host, all others stay; units have loaded the files named.
+
+        Answers what had to be done. The same as by a play of the same files, which then finds
+        nothing to change. EffectFailed when the host is not ours, or a newer operation's.
+        """
+        claim = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
+        asked = delivery(claim, files, {"loaded": dict(loaded)} if loaded else {})
+        return tuple(self._must(machine, lambda open_: ask_in_turn(open_, asked)))
 
     def stop_kafka(self, machine: Machine, epoch: int) -> None:
         """Kafka was asked to stop; nobody waits for it, and it is never killed."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from flows.adapters.hosts.connections import Connections
 from flows.adapters.hosts.keys import authorized_line
 from flows.adapters.vantage.ssh import Login, SshVantage
 from flows.domain.errors import EffectFailed
@@ -29,8 +31,23 @@ class LabVantages:
     key: Callable[[], str] = field(repr=False)
     login: Callable[[Instance], Login] = field(repr=False)
 
+    @cached_property
+    def _connections(self) -> Connections:
+        return Connections(self.key, rooted=False)
+
+    @cached_property
+    def _known(self) -> dict[Network, Machine]:
+        return {}
+
     def of(self, network: Network) -> SshVantage:
         """The machine of that network; it runs."""
+        known = self._known.get(network)
+        # Who holds an open connection need not ask the lab whether the machine runs.
+        if known is None or not self._connections.open_to(known):
+            known = self._known[network] = self._running(network)
+        return SshVantage(network, known, self._connections, self.login)
+
+    def _running(self, network: Network) -> Machine:
         spec = MachineSpec(
             name=f"vantage-{network}",
             vcpus=1,
@@ -43,5 +60,4 @@ class LabVantages:
             made = self.lab.create_machine(spec)
         except LabError as error:
             raise EffectFailed(f"lab: {error}") from error
-        machine = Machine(made.name, 0, 0, str(made.address), made.zone, made.host_key)
-        return SshVantage(network, machine, self.key, self.login)
+        return Machine(made.name, 0, 0, str(made.address), made.zone, made.host_key)

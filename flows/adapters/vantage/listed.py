@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from flows.adapters.hosts.connections import Connections
 from flows.adapters.vantage.ssh import Login, SshVantage
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance, Machine
@@ -19,12 +21,20 @@ class ListedVantages:
     listed: HostList
     login: Callable[[Instance], Login] = field(repr=False)
 
+    @cached_property
+    def _connections(self) -> dict[Network, Connections]:
+        return {}
+
     def of(self, network: Network) -> SshVantage | None:
         """The host that the list names for that network."""
         found = next((each for each in self.listed.vantages if each.network == network), None)
         if found is None:
             return None
-        return SshVantage(network, machine_at(found), lambda: key_at(found), self.login)
+        present = self._connections.get(network)
+        if present is None:
+            present = Connections(lambda: key_at(found), rooted=False)
+            self._connections[network] = present
+        return SshVantage(network, machine_at(found), present, self.login)
 
 
 def machine_at(post: Post) -> Machine:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.adapters.hosts.asking import ask
-from flows.adapters.hosts.connection import Connection, Unreachable
+from flows.adapters.hosts.connection import Unreachable
+from flows.adapters.hosts.connections import Connections
 from flows.adapters.kafka.connection import Credentials
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance, Machine
@@ -48,11 +49,14 @@ def login_of(credentials: Credentials) -> Login:
 
 @dataclass(frozen=True)
 class SshVantage:
-    """Implements `Vantage`; `machine` is the host as SSH reaches it, any user will do there."""
+    """Implements `Vantage`; `machine` is the host as SSH reaches it, any user will do there.
+
+    Its connection stays open, since a proof asks several times: `connections` keeps it.
+    """
 
     network: Network
     machine: Machine
-    key: Callable[[], str] = field(repr=False)
+    connections: Connections = field(repr=False)
     login: Callable[[Instance], Login] = field(repr=False)
 
     @property
@@ -67,11 +71,10 @@ class SshVantage:
         asked = [_question(instance, address) for address in addresses]
         login = asdict(self.login(instance))
         try:
-            connection = Connection(self.machine, self.key(), rooted=False)
-            try:
-                told = ask(connection, _CLIENT, "look", addresses=asked, login=login)
-            finally:
-                connection.close()
+            told = self.connections.ask(
+                self.machine,
+                lambda open_: ask(open_, _CLIENT, "look", addresses=asked, login=login),
+            )
         except Unreachable as error:
             raise EffectFailed(f"{self.words}: {error}") from None
         return tuple(_answer(*pair) for pair in zip(addresses, told, strict=True))

@@ -37,12 +37,23 @@ def claim(state: str, owner: str, epoch: int, *, write: bool = True) -> bool:
     if not write:
         return _check(state, owner, epoch)
     os.makedirs(state, mode=0o755, exist_ok=True)
-    with _locked(state):
+    with locked(state):
         ours = _check(state, owner, epoch)
         # The epoch first: a marker without an epoch would let an older operation in.
         _write(os.path.join(state, EPOCH), str(epoch))
         _write(os.path.join(state, MARKER), owner)
     return ours
+
+
+@contextmanager
+def locked(directory: str) -> Iterator[None]:
+    """Nobody else claims the host of this state directory meanwhile; who tries waits."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check(state: str, owner: str, epoch: int) -> bool:
@@ -58,16 +69,6 @@ def _check(state: str, owner: str, epoch: int) -> bool:
             f"operation {epoch} is older and may not change it any more"
         )
     return present == owner
-
-
-@contextmanager
-def _locked(directory: str) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: str) -> str:
