@@ -155,6 +155,11 @@ class Provider(Protocol):
         """The EIP leads nowhere, and connections through it have ended."""
         ...
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has security groups; otherwise the network is its owner's."""
+        ...
+
     def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
         """Group -> who may open connections to which ports of its machines."""
         ...
@@ -169,6 +174,10 @@ class Provider(Protocol):
 
     def put_in_group(self, machine: str, group: str) -> None:
         """The machine is in this group and in no other."""
+        ...
+
+    def remove_security_group(self, group: str) -> None:
+        """There is no such group; EffectFailed while a machine is in it."""
         ...
 
 

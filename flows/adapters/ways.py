@@ -24,6 +24,7 @@ from flows.domain.errors import EffectFailed
 from flows.domain.firewall import table_name
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
+from flows.domain.security_groups import SeenGroups
 from flows.domain.translating import gateways_of, translation_of
 from flows.domain.vantage import Network, address_of, complaints
 
@@ -67,6 +68,7 @@ def with_ways(eyes: Eyes, instance: Instance) -> Instance:
         gateways={name: _gateway(eyes, instance, name) for name in gateways_of(instance.wish)},
         eips=eyes.provider.eips() if eyes.provider.routes_eips else None,
         complaints=tuple(_complaints(eyes, instance)),
+        groups=_groups(eyes.provider, instance) if eyes.provider.has_groups else None,
     )
     return replace(instance, cluster=_state(eyes, instance), access_seen=seen)
 
@@ -78,6 +80,14 @@ def _host(eyes: Eyes, instance: Instance, broker: Broker) -> HostWays | str:
         return eyes.hosts.ways(broker.machine, table_name(instance))
     except EffectFailed as silence:
         return str(silence)
+
+
+def _groups(provider: Provider, instance: Instance) -> SeenGroups:
+    placed = {each.id: each.machine.name for each in instance.brokers if each.machine}
+    members = {
+        broker: provider.group_of(name) for broker, name in placed.items() if provider.exists(name)
+    }
+    return SeenGroups(provider.defaults()["security_group"], provider.security_groups(), members)
 
 
 def _gateway(eyes: Eyes, instance: Instance, name: str) -> GatewayState | str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from flows.domain.dnat import GatewayState
 from flows.domain.loaded_firewall import LoadedFirewall
+from flows.domain.security_groups import SeenGroups
 
 FILE_KEYS = (
     "listeners",
@@ -32,9 +33,11 @@ class AccessSeen:
 
     `hosts` is by broker, `gateways` by name. `eips` is EIP -> the machine or gateway that it leads
     to, None where their owner leads them. `complaints` are the sentences of who asked as a client.
+    `groups` are the provider's security groups, None where it has none.
     """
 
     hosts: Mapping[int, HostWays | str] = field(default_factory=lambda: MappingProxyType({}))
     gateways: Mapping[str, GatewayState | str] = field(default_factory=lambda: MappingProxyType({}))
     eips: Mapping[str, str] | None = None
     complaints: tuple[str, ...] = ()
+    groups: SeenGroups | None = None

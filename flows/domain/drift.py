@@ -14,6 +14,15 @@ from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
 from flows.domain.loaded_firewall import LoadedFirewall, Networks, networks
 from flows.domain.rewiring import wished_endpoints
+from flows.domain.security_groups import (
+    GroupRule,
+    SeenGroups,
+    group_rules,
+    keeps_closed,
+    open_at,
+    open_ports,
+    own_group,
+)
 from flows.domain.server_properties import endpoints
 from flows.domain.translating import gateways_of, translation_of
 from flows.domain.vantage import Network
@@ -63,6 +72,7 @@ def drift_of(instance: Instance) -> tuple[Drift, ...]:
     return (
         *(each for broker in instance.brokers for each in _host_drift(instance, broker, seen)),
         *(each for broker in instance.brokers for each in _told_drift(instance, broker)),
+        *_group_drift(instance, seen.groups),
         *_gateway_drift(instance, seen),
         *_eip_drift(instance, seen),
         *(Drift("clients", "the way", "the right broker", each, False) for each in seen.complaints),
@@ -105,6 +115,12 @@ def _open_to(firewall: LoadedFirewall, port: int) -> str:
     allowed: Networks | None = firewall.allowed.get(port)
     if allowed is None:
         return "anyone"
+    return _networks(allowed)
+
+
+def _networks(allowed: Networks) -> str:
+    if any(each.prefixlen == 0 for each in allowed):
+        return "anyone"
     return ", ".join(str(each).removesuffix("/32") for each in allowed) or "nobody"
 
 
@@ -122,6 +138,43 @@ def _told_drift(instance: Instance, broker: Broker) -> Iterator[Drift]:
     for key, value in address_limits(instance).items():
         if limits.get(key, value) != value:
             yield Drift(place, f"told {key}", value, limits[key])
+
+
+def _group_drift(instance: Instance, seen: SeenGroups | None) -> Iterator[Drift]:
+    if seen is None:
+        return
+    own = own_group(instance.id)
+    for number, group in seen.members.items():
+        if group == seen.default:
+            yield Drift(f"broker {number}", "security group", own, group)
+        elif group != own:
+            yield from _kept_closed(instance, number, group, seen.rules.get(group, ()))
+    if any(group in (own, seen.default) for group in seen.members.values()):
+        yield from _rules_drift(instance, own, seen.rules.get(own, ()))
+
+
+def _kept_closed(
+    instance: Instance, broker: int, group: str, rules: tuple[GroupRule, ...]
+) -> Iterator[Drift]:
+    """An administrator's group is left alone; what it keeps closed is named."""
+    for each in openings(instance):
+        if each.sources and keeps_closed(rules, each.sources, each.port):
+            place, wished = f"broker {broker}", f"open to {', '.join(each.sources)}"
+            what = f"security group {group}, {each.port}"
+            yield Drift(place, what, wished, "open to none of them", mendable=False)
+
+
+def _rules_drift(instance: Instance, group: str, rules: tuple[GroupRule, ...]) -> Iterator[Drift]:
+    place, wished = f"security group {group}", group_rules(openings(instance))
+    for opening in openings(instance):
+        told, found = open_at(wished, opening.port), open_at(rules, opening.port)
+        if told != found:
+            words = (f"open to {_networks(told)}", f"open to {_networks(found)}")
+            yield Drift(place, f"{opening.port}", *words)
+    more = [each for each in open_ports(rules) if each not in open_ports(wished)]
+    if more:
+        words = ", ".join(f"{first}-{last}" for first, last in more)
+        yield Drift(place, "other ports", "closed", f"open: {words}")
 
 
 def _gateway_drift(instance: Instance, seen: AccessSeen) -> Iterator[Drift]:

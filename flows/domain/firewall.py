@@ -21,16 +21,9 @@ from flows.domain.listeners import (
     Listener,
     ListenerName,
 )
+from flows.domain.opening import Opening
 
 HELD, MUTED = "held", "muted"
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A port and the sources that may reach it (addresses or networks); none means nobody."""
-
-    port: int
-    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True)

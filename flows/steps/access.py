@@ -17,6 +17,7 @@ from flows.domain.rewiring import RewirePlan, addresses_at, told_at, wished_endp
 from flows.domain.server_properties import told_listeners
 from flows.domain.vantage import Address, Answer, Network, complaints, no_vantage
 from flows.steps.delivery import as_variable, host_secrets, machines_of
+from flows.steps.groups import follow_group
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
 
@@ -60,15 +61,25 @@ def _words(endpoints: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {address}" for name, address in sorted(endpoints.items()))
 
 
-@step("let clients in by the new way, with certificates for it")
 def open_ways(site: Site, instance: Instance) -> None:
-    """Firewalls let in whom the wish names, and the stores lie there; nobody uses them yet."""
+    """Whom the wish names is let in, and the stores lie there; nobody uses them yet."""
+    follow_group(site, instance)
+    _open_ways(site, instance)
+
+
+@step("let clients in by the new way, with certificates for it")
+def _open_ways(site: Site, instance: Instance) -> None:
     _deliver(site, instance, lambda broker, secrets: store_files(secrets))
 
 
-@step("write the ways of clients down on every host")
 def keep_ways(site: Site, instance: Instance) -> None:
-    """Every firewall is as wished, and every broker starts with what it was told."""
+    """Nobody else is let in any more, and every broker starts with what it was told."""
+    _keep_ways(site, instance)
+    follow_group(site, instance)
+
+
+@step("write the ways of clients down on every host")
+def _keep_ways(site: Site, instance: Instance) -> None:
     _deliver(
         site,
         instance,

@@ -241,15 +241,29 @@ def client_with(hosts: Path, namespace: str, **wish: Any) -> Any:
 
 @contextmanager
 def kept_away(plane: Plane, machine: str) -> Iterator[None]:
-    """The cloud lets nobody through to 9095 of a machine meanwhile."""
-    default = plane.lab.security_groups()[DEFAULT_GROUP]
+    """Somebody's own table on the machine drops 9095 meanwhile."""
+    own, table = plane.machine_namespace(machine), "table inet in_the_way"
+    hook = "chain in { type filter hook input priority 10; tcp dport 9095 drop; }"
+    in_namespace(own, "nft", "-f", "-", input=f"{table} {{ {hook}\n}}\n")
+    try:
+        yield
+    finally:
+        in_namespace(own, "nft", "delete", *table.split())
+
+
+@contextmanager
+def in_a_group_without_9095(plane: Plane, machine: str) -> Iterator[None]:
+    """An administrator has put the machine into a group of his own, which keeps 9095 closed."""
+    default, own = plane.lab.security_groups()[DEFAULT_GROUP], plane.doors.provider("lab")
+    group = own.group_of(machine)
     rules = [Rule(source=each.source, ports=WITHOUT_9095) for each in default]
     plane.lab.set_security_group("without-9095", rules)
     plane.lab.put_in_group(machine, "without-9095")
     try:
         yield
     finally:
-        plane.lab.put_in_group(machine, DEFAULT_GROUP)
+        plane.lab.put_in_group(machine, group)
+        plane.lab.remove_security_group("without-9095")
 
 
 def test_public_access_comes_changes_and_goes_while_clients_of_other_listeners_go_on(
@@ -284,7 +298,7 @@ def test_a_client_of_another_network_comes_by_endpoints(
     assert told == {"acknowledged": MESSAGES, "consumed": MESSAGES}
 
 
-@pytest.mark.usefixtures("open_ways")
+@pytest.mark.usefixtures("open_ways", "wide_open")
 def test_from_each_network_exactly_its_listeners_answer(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:
@@ -298,6 +312,19 @@ def test_from_each_network_exactly_its_listeners_answer(
 
 
 @pytest.mark.usefixtures("open_ways")
+def test_the_instances_group_alone_lets_through_the_same(
+    plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
+) -> None:
+    with without_table(plane, demo):
+        assert scan(plane, demo, plain, (eips, endpoints)) == {
+            "outside": [9095],
+            "vpc": [9011, 9095],
+            "lan": [9093, 9095],
+            "another instance": [9093, 9095],
+        }
+
+
+@pytest.mark.usefixtures("open_ways", "wide_open")
 def test_without_a_hosts_table_more_would_answer_in_every_network(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:
@@ -306,7 +333,7 @@ def test_without_a_hosts_table_more_would_answer_in_every_network(
     assert all(set(LISTENING_EVERYWHERE) <= set(ports) for ports in found.values()), found
 
 
-@pytest.mark.usefixtures("narrow_group")
+@pytest.mark.usefixtures("narrow_group", "wide_open")
 def test_a_security_group_changes_what_answers_in_each_network(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:
@@ -433,6 +460,19 @@ def test_wrong_mappings_are_named_and_put_back_while_clients_go_on(
     assert not changed(before, started(plane, demo))
     assert all(line["good"] for line in plane.json("access", "demo")["lines"])
     assert not set(others) & set(map(str, plane.lab.eips()))
+
+
+def test_an_administrators_group_that_keeps_9095_closed_is_named(
+    plane: Plane, demo: Demo, wrong_ways: tuple[Addresses, Addresses]
+) -> None:
+    _, others = wrong_ways
+    with in_a_group_without_9095(plane, plane.instance_machines("demo")[1].name):
+        said = refused(plane, "set-public-access", f"eips={','.join(others)}")
+    assert said == (
+        f'eips "{",".join(others)}": the security group without-9095, in which somebody put the '
+        "machine of broker 2, lets none of 0.0.0.0/0 through to 9095; open it there first, or put "
+        f"the machine into fleet-{demo.instance.id}"
+    )
 
 
 def test_mappings_that_are_wrong_in_themselves_are_refused(

@@ -83,6 +83,7 @@ class FakeProvider(Fake):
         self.free = Room(memory_mb=64_000, disk_gb=10_000)
         self._next = 11
         self.routes_eips = True
+        self.has_groups = True
         self.eips_of_machines: dict[str, str] = {}
         self.endpoints_of_test: dict[str, str] = {}
         """Endpoint address -> machine: whoever owns the other network made them."""
@@ -235,6 +236,13 @@ class FakeProvider(Fake):
         if self.group_of(machine) != group:
             self._put(machine, group)
 
+    def remove_security_group(self, group: str) -> None:
+        """One effect, when there is one."""
+        if group in self.members.values():
+            raise EffectFailed(f"security group {group} is in use")
+        if group in self.groups:
+            self._remove_group(group)
+
     def led_to(self, eip: str, port: int) -> str | None:
         """What outside clients reach at an EIP: a machine's name or a private address."""
         return self.translated.get((eip, port)) or self.eips_of_machines.get(eip)
@@ -256,8 +264,13 @@ class FakeProvider(Fake):
         self.members[machine] = group
 
     @changes
+    def _remove_group(self, group: str) -> None:
+        del self.groups[group]
+
+    @changes
     def _remove(self, name: str) -> None:
         del self.hosts[name]
+        self.members.pop(name, None)
 
     def _make(self, order: MachineOrder) -> Machine:
         if order.name in self.hosts:
