@@ -34,7 +34,7 @@ from flows.domain.wish import Wish
 if TYPE_CHECKING:
     # Every command imports this file; what it names only in signatures `fleet ls` need not pay for.
     from certs.leaf import Leaf
-    from flows.domain.access_seen import HostWays
+    from flows.domain.access_seen import AtBoot, HostWays
     from flows.domain.dnat import GatewayState, Translation
     from flows.domain.firewall import Hold
     from flows.domain.listeners import Listener
@@ -261,6 +261,14 @@ class Hosts(Protocol):
         ...
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
+
+
+class Boots(Protocol):
+    """What machines would do at their next boot."""
+
+    def look(self, machine: Machine) -> AtBoot:
+        """Which firewall it would load, and whether; EffectFailed when it does not answer."""
+        ...
 
 
 class Distributions(Protocol):
@@ -681,6 +689,8 @@ class Doors:
     """Ansible with the SSH key of an instance (its id), telling each task's outcome in a line."""
     hosts: Callable[[str], Hosts]
     """SSH with the key of an instance (its id)."""
+    boots: Callable[[str], Boots]
+    """The same, to ask what machines would do at their next boot."""
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes
@@ -720,6 +730,7 @@ class Site:
     distributions: Distributions
     ansible: Ansible
     hosts: Hosts
+    boots: Boots
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes

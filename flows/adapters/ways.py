@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from flows.adapters.site import (
+    Boots,
     Doors,
     Gateways,
     Hosts,
@@ -36,6 +37,7 @@ class Eyes:
     """The doors through which ways are looked at."""
 
     hosts: Hosts
+    boots: Boots
     zookeeper: ZooKeeper
     provider: Provider
     gateways: Gateways
@@ -47,6 +49,7 @@ def eyes_of(doors: Doors, row: InstanceRow) -> Eyes:
     name = row.wish.provider
     return Eyes(
         doors.hosts(row.id),
+        doors.boots(row.id),
         doors.zookeeper,
         doors.provider(name),
         doors.gateways(name),
@@ -56,7 +59,7 @@ def eyes_of(doors: Doors, row: InstanceRow) -> Eyes:
 
 def eyes_at(site: Site) -> Eyes:
     """The doors of an operation."""
-    return Eyes(site.hosts, site.zookeeper, site.provider, site.gateways, site.vantages)
+    return Eyes(site.hosts, site.boots, site.zookeeper, site.provider, site.gateways, site.vantages)
 
 
 def with_ways(eyes: Eyes, instance: Instance) -> Instance:
@@ -77,7 +80,8 @@ def _host(eyes: Eyes, instance: Instance, broker: Broker) -> HostWays | str:
     if broker.machine is None:
         return "there is no machine"
     try:
-        return eyes.hosts.ways(broker.machine, table_name(instance))
+        now = eyes.hosts.ways(broker.machine, table_name(instance))
+        return replace(now, at_boot=eyes.boots.look(broker.machine))
     except EffectFailed as silence:
         return str(silence)
 

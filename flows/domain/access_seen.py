@@ -13,6 +13,7 @@ from flows.domain.security_groups import SeenGroups
 FILE_KEYS = (
     "listeners",
     "advertised.listeners",
+    "listener.security.protocol.map",
     "max.connections.per.ip",
     "max.connections.per.ip.overrides",
 )
@@ -20,11 +21,24 @@ FILE_KEYS = (
 
 
 @dataclass(frozen=True)
+class AtBoot:
+    """What a host would load when it boots: the digest of its file of rules (empty: there is none),
+    and whether its unit is enabled."""
+
+    firewall: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class HostWays:
-    """One host: what its kernel filters (None: nothing), and what its broker starts with."""
+    """One host: what its kernel filters (None: nothing), and what its broker starts with.
+
+    `at_boot` is what it would filter after a boot, None where nobody asked.
+    """
 
     firewall: LoadedFirewall | None = None
     file: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    at_boot: AtBoot | None = None
 
 
 @dataclass(frozen=True)

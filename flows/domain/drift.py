@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flows.domain.access import ANYONE, CrossMode
-from flows.domain.access_seen import FILE_KEYS, AccessSeen, HostWays
+from flows.domain.access_seen import FILE_KEYS, AccessSeen, AtBoot, HostWays
 from flows.domain.connections import address_limits
 from flows.domain.dnat import IN_FORCE, rule_states
-from flows.domain.firewall import openings
+from flows.domain.firewall import firewall_digest, openings
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
 from flows.domain.loaded_firewall import LoadedFirewall, Networks, networks
@@ -23,7 +23,7 @@ from flows.domain.security_groups import (
     open_ports,
     own_group,
 )
-from flows.domain.server_properties import endpoints
+from flows.domain.server_properties import endpoints, told_map
 from flows.domain.translating import gateways_of, translation_of
 from flows.domain.vantage import Network
 from flows.domain.wish import Wish
@@ -85,6 +85,7 @@ def _host_drift(instance: Instance, broker: Broker, seen: AccessSeen) -> Iterato
         yield Drift(place, "host", "an answer", ways, mendable=False)
         return
     yield from _firewall_drift(place, wished_firewall(instance), ways)
+    yield from _boot_drift(place, instance, ways.at_boot)
     wished = wished_file(instance, broker)
     for key in FILE_KEYS:
         if key in wished and ways.file.get(key) != wished[key]:
@@ -93,7 +94,11 @@ def _host_drift(instance: Instance, broker: Broker, seen: AccessSeen) -> Iterato
 
 def wished_file(instance: Instance, broker: Broker) -> Mapping[str, str]:
     """What the broker's file is to say of clients' ways."""
-    return {**endpoints(broker, instance.listeners(broker)), **address_limits(instance)}
+    return {
+        **endpoints(broker, instance.listeners(broker)),
+        **told_map(instance, broker),
+        **address_limits(instance),
+    }
 
 
 def _firewall_drift(place: str, wished: LoadedFirewall, ways: HostWays) -> Iterator[Drift]:
@@ -109,6 +114,17 @@ def _firewall_drift(place: str, wished: LoadedFirewall, ways: HostWays) -> Itera
         yield Drift(place, f"firewall {port}", "closed over IPv6", "open over IPv6")
     if found.others:
         yield Drift(place, "firewall", "only its own rules", f"{found.others} rules of others")
+
+
+def _boot_drift(place: str, instance: Instance, found: AtBoot | None) -> Iterator[Drift]:
+    """What the host would filter after a boot, whatever its kernel does now."""
+    if found is None:
+        return
+    if found.firewall != firewall_digest(instance):
+        words = "another one" if found.firewall else "missing"
+        yield Drift(place, "firewall file", "the wished one", words)
+    if not found.enabled:
+        yield Drift(place, "firewall unit", "enabled at boot", "not enabled")
 
 
 def _open_to(firewall: LoadedFirewall, port: int) -> str:
@@ -134,10 +150,10 @@ def _told_drift(instance: Instance, broker: Broker) -> Iterator[Drift]:
         if told.get(name) != wished.get(name):
             found = (wished.get(name, "no listener"), told.get(name, "no listener"))
             yield Drift(place, f"tells clients {name}", *found)
-    limits = state.broker_configs.get(str(broker.id), {})
-    for key, value in address_limits(instance).items():
-        if limits.get(key, value) != value:
-            yield Drift(place, f"told {key}", value, limits[key])
+    known = state.broker_configs.get(str(broker.id), {})
+    for key, value in {**told_map(instance, broker), **address_limits(instance)}.items():
+        if known.get(key, value) != value:
+            yield Drift(place, f"told {key}", value, known[key])
 
 
 def _group_drift(instance: Instance, seen: SeenGroups | None) -> Iterator[Drift]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flows.domain.access import ANYONE
 from flows.domain.instance import Broker, Instance
@@ -108,6 +109,11 @@ def ruleset(instance: Instance) -> str:
             "",
         ]
     )
+
+
+def firewall_digest(instance: Instance) -> str:
+    """The digest of the file that holds the table on every host."""
+    return sha256(ruleset(instance).encode()).hexdigest()
 
 
 def _client_listeners(instance: Instance) -> tuple[Listener, ...]:

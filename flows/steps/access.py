@@ -13,8 +13,13 @@ from flows.domain.host_files import HostFile, firewall_file, properties_file, st
 from flows.domain.host_secrets import HostSecrets
 from flows.domain.instance import Broker, Instance, Machine, Status
 from flows.domain.listeners import ListenerName
-from flows.domain.rewiring import RewirePlan, addresses_at, told_at, wished_endpoints
-from flows.domain.server_properties import told_listeners
+from flows.domain.rewiring import (
+    RewirePlan,
+    addresses_at,
+    told_at,
+    wished_endpoints,
+)
+from flows.domain.server_properties import speaks, told_listeners
 from flows.domain.vantage import Address, Answer, Network, complaints, no_vantage
 from flows.steps.delivery import as_variable, host_secrets, machines_of
 from flows.steps.groups import follow_group
@@ -35,8 +40,9 @@ def tell_listeners(site: Site, instance: Instance, broker: Broker, told: str) ->
 
     Connections that are open stay; clients hear of it with their next metadata.
     """
-    present = site.zookeeper.state(instance).told.get(broker.id, {})
-    if dict(present) == wished_endpoints(instance, broker):
+    state = site.zookeeper.state(instance)
+    present = state.told.get(broker.id, {})
+    if dict(present) == wished_endpoints(instance, broker) and speaks(instance, broker, state):
         return
     new = [each.name for each in instance.listeners(broker) if each.name not in present]
     secrets = host_secrets(site, instance, broker)

@@ -63,6 +63,7 @@ READS = {
         "kafka_processes",
         "partition_bytes",
     },
+    "Boots": {"look"},
     "Distributions": set(),
     "ZooKeeper": {"staying_connected", "serving", "leader", "registrations", "state", "partitions"},
     "Kafka": {

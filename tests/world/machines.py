@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.adapters.site import Play, PlayResult
 from flows.domain import paths
-from flows.domain.access_seen import FILE_KEYS, HostWays
+from flows.domain.access_seen import FILE_KEYS, AtBoot, HostWays
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import HELD, Hold
 from flows.domain.instance import HostState, Machine, UnitState
@@ -41,6 +41,8 @@ class FakeHost:
     firewall: str = ""
     """The text that its kernel filters by, and the one that was loaded last."""
     loaded: str = ""
+    filters_at_boot: bool = False
+    """Whether the unit that loads the file is enabled."""
     held: tuple[int, ...] = ()
     muted: tuple[int, ...] = ()
     generation: int = 0
@@ -425,6 +427,21 @@ class FakeHosts(Fake):
         host.distributions[distribution] = tarball.name
 
 
+class FakeBoots(Fake):
+    """Implements `Boots` on the provider's machines."""
+
+    def __init__(self, effects: Effects, provider: FakeProvider) -> None:
+        self.effects = effects
+        self._hosts = provider.hosts
+
+    def look(self, machine: Machine) -> AtBoot:
+        """What lies in its file, and whether that is loaded."""
+        host = self._hosts[machine.name]
+        host.demand_answer()
+        text = host.contents.get(paths.FIREWALL)
+        return AtBoot("" if text is None else _digest(text), host.filters_at_boot)
+
+
 class FakeAnsible(Fake):
     """Implements `Ansible` by doing what the playbooks say; one effect for each machine."""
 
@@ -460,6 +477,7 @@ class FakeAnsible(Fake):
         host.files = delivered
         host.contents = {each["path"]: each["content"] for each in files}
         host.load_firewall(host.contents.get(paths.FIREWALL, ""))
+        host.filters_at_boot |= paths.FIREWALL_UNIT in variables.get("host_units", ())
         host.file_system_gb = host.file_system_gb or host.size.disk_gb
         if paths.ZOOKEEPER_UNIT in variables["host_started_units"]:
             _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)
@@ -478,6 +496,8 @@ class FakeAnsible(Fake):
         host.contents |= {each["path"]: each["content"] for each in files}
         host.files |= {each["path"]: _digest(each["content"]) for each in files}
         host.load_firewall(host.contents.get(paths.FIREWALL, ""))
+        loaded = play.variables[machine.name]["host_loaded_units"]
+        host.filters_at_boot |= paths.FIREWALL_UNIT in loaded
         return int(before != host.contents)
 
     @changes
