@@ -74,12 +74,12 @@ def openings(instance: Instance) -> tuple[Opening, ...]:
     product = (instance.control_address,)
     clients = [_client_opening(instance, listener) for listener in _client_listeners(instance)]
     return (
-        Opening(INTERNAL_PORT, members),
-        Opening(9091, product),
+        Opening(INTERNAL_PORT, members, ListenerName.INTERNAL),
+        Opening(9091, product, ListenerName.CONTROL),
         *clients,
-        Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product)),
-        Opening(ZOOKEEPER_PEER_PORT, members),
-        Opening(ZOOKEEPER_ELECTION_PORT, members),
+        Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product), "ZooKeeper"),
+        Opening(ZOOKEEPER_PEER_PORT, members, "ZooKeeper peers"),
+        Opening(ZOOKEEPER_ELECTION_PORT, members, "ZooKeeper election"),
     )
 
 
@@ -129,7 +129,8 @@ def _client_opening(instance: Instance, listener: Listener) -> Opening:
     elif listener.name is ListenerName.CROSS:
         # It exists from the creation and stays closed until endpoints or DNAT are set.
         sources = access.cross_sources
-    return Opening(listener.port, (*sources, instance.control_address) if sources else ())
+    allowed = (*sources, instance.control_address) if sources else ()
+    return Opening(listener.port, allowed, listener.name)
 
 
 def _rules(found: Iterable[Opening]) -> list[str]:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Opening:
-    """A port and the sources that may reach it (addresses or networks); none means nobody."""
+    """A port and the sources that may reach it (addresses or networks); none means nobody.
+
+    `what` says in a word what answers there.
+    """
 
     port: int
     sources: tuple[str, ...]
+    what: str
