@@ -189,8 +189,8 @@ def _rules_drift(instance: Instance, group: str, rules: tuple[GroupRule, ...]) -
             yield Drift(place, f"{opening.port}", *words)
     more = [each for each in open_ports(rules) if each not in open_ports(wished)]
     if more:
-        words = ", ".join(f"{first}-{last}" for first, last in more)
-        yield Drift(place, "other ports", "closed", f"open: {words}")
+        ranges = ", ".join(f"{first}-{last}" for first, last in more)
+        yield Drift(place, "other ports", "closed", f"open: {ranges}")
 
 
 def _gateway_drift(instance: Instance, seen: AccessSeen) -> Iterator[Drift]:
