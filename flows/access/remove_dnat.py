@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.access.set_dnat import TRACES
 from flows.domain.rewiring import RewirePlan
-from flows.domain.translating import RemoveDnat, plan_dnat_removal
+from flows.domain.translating import RemoveDnat, gateways_with_rules, plan_dnat_removal, speaking_of
 from flows.procedures.changing import AT_REST, change_life
 from flows.procedures.operation import operation
 from flows.procedures.rewire import rewire
@@ -24,4 +24,5 @@ def remove_dnat(site: Site, plan: RewirePlan) -> None:
     Port 9011 is closed when clients were told these EIPs: they cannot come in any more. Addresses
     of endpoints stay. No broker restarts.
     """
-    rewire(site, plan, ended=ending(plan.before, plan.prepared, plan.after))
+    every = speaking_of(plan.after, gateways_with_rules(plan.instance))
+    rewire(site, plan, ended=ending(plan.before, plan.prepared, plan.after, every))

@@ -34,7 +34,7 @@ from flows.domain.wish import Wish
 if TYPE_CHECKING:
     # Every command imports this file; what it names only in signatures `fleet ls` need not pay for.
     from certs.leaf import Leaf
-    from flows.domain.access_seen import HostWays
+    from flows.domain.access_seen import AtBoot, HostWays
     from flows.domain.dnat import GatewayState, Translation
     from flows.domain.firewall import Hold
     from flows.domain.host_files import HostFile
@@ -156,6 +156,11 @@ class Provider(Protocol):
         """The EIP leads nowhere, and connections through it have ended."""
         ...
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has security groups; otherwise the network is its owner's."""
+        ...
+
     def security_groups(self) -> Mapping[str, tuple[GroupRule, ...]]:
         """Group -> who may open connections to which ports of its machines."""
         ...
@@ -170,6 +175,10 @@ class Provider(Protocol):
 
     def put_in_group(self, machine: str, group: str) -> None:
         """The machine is in this group and in no other."""
+        ...
+
+    def remove_security_group(self, group: str) -> None:
+        """There is no such group; EffectFailed while a machine is in it."""
         ...
 
 
@@ -266,6 +275,14 @@ class Hosts(Protocol):
         ...
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
+
+
+class Boots(Protocol):
+    """What machines would do at their next boot."""
+
+    def look(self, machine: Machine) -> AtBoot:
+        """Which firewall it would load, and whether; EffectFailed when it does not answer."""
+        ...
 
 
 class Distributions(Protocol):
@@ -694,6 +711,8 @@ class Doors:
     """Ansible with the SSH key of an instance (its id), telling each task's outcome in a line."""
     hosts: Callable[[str], Hosts]
     """SSH with the key of an instance (its id)."""
+    boots: Callable[[str], Boots]
+    """The same, to ask what machines would do at their next boot."""
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes
@@ -733,6 +752,7 @@ class Site:
     distributions: Distributions
     ansible: Ansible
     hosts: Hosts
+    boots: Boots
     zookeeper: ZooKeeper
     kafka: Kafka
     probes: Probes

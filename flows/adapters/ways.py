@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from flows.adapters.site import (
+    Boots,
     Doors,
     Gateways,
     Hosts,
@@ -24,6 +25,7 @@ from flows.domain.errors import EffectFailed
 from flows.domain.firewall import table_name
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
+from flows.domain.security_groups import SeenGroups
 from flows.domain.translating import gateways_of, translation_of
 from flows.domain.vantage import Network, address_of, complaints
 
@@ -35,6 +37,7 @@ class Eyes:
     """The doors through which ways are looked at."""
 
     hosts: Hosts
+    boots: Boots
     zookeeper: ZooKeeper
     provider: Provider
     gateways: Gateways
@@ -46,6 +49,7 @@ def eyes_of(doors: Doors, row: InstanceRow) -> Eyes:
     name = row.wish.provider
     return Eyes(
         doors.hosts(row.id),
+        doors.boots(row.id),
         doors.zookeeper,
         doors.provider(name),
         doors.gateways(name),
@@ -55,7 +59,7 @@ def eyes_of(doors: Doors, row: InstanceRow) -> Eyes:
 
 def eyes_at(site: Site) -> Eyes:
     """The doors of an operation."""
-    return Eyes(site.hosts, site.zookeeper, site.provider, site.gateways, site.vantages)
+    return Eyes(site.hosts, site.boots, site.zookeeper, site.provider, site.gateways, site.vantages)
 
 
 def with_ways(eyes: Eyes, instance: Instance) -> Instance:
@@ -67,6 +71,7 @@ def with_ways(eyes: Eyes, instance: Instance) -> Instance:
         gateways={name: _gateway(eyes, instance, name) for name in gateways_of(instance.wish)},
         eips=eyes.provider.eips() if eyes.provider.routes_eips else None,
         complaints=tuple(_complaints(eyes, instance)),
+        groups=_groups(eyes.provider, instance) if eyes.provider.has_groups else None,
     )
     return replace(instance, cluster=_state(eyes, instance), access_seen=seen)
 
@@ -75,9 +80,18 @@ def _host(eyes: Eyes, instance: Instance, broker: Broker) -> HostWays | str:
     if broker.machine is None:
         return "there is no machine"
     try:
-        return eyes.hosts.ways(broker.machine, table_name(instance))
+        now = eyes.hosts.ways(broker.machine, table_name(instance))
+        return replace(now, at_boot=eyes.boots.look(broker.machine))
     except EffectFailed as silence:
         return str(silence)
+
+
+def _groups(provider: Provider, instance: Instance) -> SeenGroups:
+    placed = {each.id: each.machine.name for each in instance.brokers if each.machine}
+    members = {
+        broker: provider.group_of(name) for broker, name in placed.items() if provider.exists(name)
+    }
+    return SeenGroups(provider.defaults()["security_group"], provider.security_groups(), members)
 
 
 def _gateway(eyes: Eyes, instance: Instance, name: str) -> GatewayState | str:

@@ -111,6 +111,8 @@ class Access(BaseModel):
     public_sources: tuple[str, ...] = ()
     """Who may reach 9094 or 9095 while public access is on; empty: anyone."""
     served: tuple[ServedNames, ...] = ()
+    returning: bool = False
+    """Whether clients are being given back what they were told before a change was cut off."""
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -8,10 +8,12 @@ from types import MappingProxyType
 
 from flows.domain.dnat import GatewayState
 from flows.domain.loaded_firewall import LoadedFirewall
+from flows.domain.security_groups import SeenGroups
 
 FILE_KEYS = (
     "listeners",
     "advertised.listeners",
+    "listener.security.protocol.map",
     "max.connections.per.ip",
     "max.connections.per.ip.overrides",
 )
@@ -19,11 +21,24 @@ FILE_KEYS = (
 
 
 @dataclass(frozen=True)
+class AtBoot:
+    """What a host would load when it boots: the digest of its file of rules (empty: there is none),
+    and whether its unit is enabled."""
+
+    firewall: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class HostWays:
-    """One host: what its kernel filters (None: nothing), and what its broker starts with."""
+    """One host: what its kernel filters (None: nothing), and what its broker starts with.
+
+    `at_boot` is what it would filter after a boot, None where nobody asked.
+    """
 
     firewall: LoadedFirewall | None = None
     file: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    at_boot: AtBoot | None = None
 
 
 @dataclass(frozen=True)
@@ -32,9 +47,11 @@ class AccessSeen:
 
     `hosts` is by broker, `gateways` by name. `eips` is EIP -> the machine or gateway that it leads
     to, None where their owner leads them. `complaints` are the sentences of who asked as a client.
+    `groups` are the provider's security groups, None where it has none.
     """
 
     hosts: Mapping[int, HostWays | str] = field(default_factory=lambda: MappingProxyType({}))
     gateways: Mapping[str, GatewayState | str] = field(default_factory=lambda: MappingProxyType({}))
     eips: Mapping[str, str] | None = None
     complaints: tuple[str, ...] = ()
+    groups: SeenGroups | None = None

@@ -6,15 +6,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flows.domain.access import ANYONE, CrossMode
-from flows.domain.access_seen import FILE_KEYS, AccessSeen, HostWays
+from flows.domain.access_seen import FILE_KEYS, AccessSeen, AtBoot, HostWays
 from flows.domain.connections import address_limits
 from flows.domain.dnat import IN_FORCE, rule_states
-from flows.domain.firewall import openings
+from flows.domain.firewall import firewall_digest, openings
 from flows.domain.instance import Broker, Instance
 from flows.domain.listeners import ListenerName
 from flows.domain.loaded_firewall import LoadedFirewall, Networks, networks
 from flows.domain.rewiring import wished_endpoints
-from flows.domain.server_properties import endpoints
+from flows.domain.security_groups import (
+    GroupRule,
+    SeenGroups,
+    group_rules,
+    keeps_closed,
+    open_at,
+    open_ports,
+    own_group,
+)
+from flows.domain.server_properties import endpoints, told_map
 from flows.domain.translating import gateways_of, translation_of
 from flows.domain.vantage import Network
 from flows.domain.wish import Wish
@@ -63,6 +72,7 @@ def drift_of(instance: Instance) -> tuple[Drift, ...]:
     return (
         *(each for broker in instance.brokers for each in _host_drift(instance, broker, seen)),
         *(each for broker in instance.brokers for each in _told_drift(instance, broker)),
+        *_group_drift(instance, seen.groups),
         *_gateway_drift(instance, seen),
         *_eip_drift(instance, seen),
         *(Drift("clients", "the way", "the right broker", each, False) for each in seen.complaints),
@@ -75,6 +85,7 @@ def _host_drift(instance: Instance, broker: Broker, seen: AccessSeen) -> Iterato
         yield Drift(place, "host", "an answer", ways, mendable=False)
         return
     yield from _firewall_drift(place, wished_firewall(instance), ways)
+    yield from _boot_drift(place, instance, ways.at_boot)
     wished = wished_file(instance, broker)
     for key in FILE_KEYS:
         if key in wished and ways.file.get(key) != wished[key]:
@@ -83,7 +94,11 @@ def _host_drift(instance: Instance, broker: Broker, seen: AccessSeen) -> Iterato
 
 def wished_file(instance: Instance, broker: Broker) -> Mapping[str, str]:
     """What the broker's file is to say of clients' ways."""
-    return {**endpoints(broker, instance.listeners(broker)), **address_limits(instance)}
+    return {
+        **endpoints(broker, instance.listeners(broker)),
+        **told_map(instance, broker),
+        **address_limits(instance),
+    }
 
 
 def _firewall_drift(place: str, wished: LoadedFirewall, ways: HostWays) -> Iterator[Drift]:
@@ -101,9 +116,26 @@ def _firewall_drift(place: str, wished: LoadedFirewall, ways: HostWays) -> Itera
         yield Drift(place, "firewall", "only its own rules", f"{found.others} rules of others")
 
 
+def _boot_drift(place: str, instance: Instance, found: AtBoot | None) -> Iterator[Drift]:
+    """What the host would filter after a boot, whatever its kernel does now."""
+    if found is None:
+        return
+    if found.firewall != firewall_digest(instance):
+        words = "another one" if found.firewall else "missing"
+        yield Drift(place, "firewall file", "the wished one", words)
+    if not found.enabled:
+        yield Drift(place, "firewall unit", "enabled at boot", "not enabled")
+
+
 def _open_to(firewall: LoadedFirewall, port: int) -> str:
     allowed: Networks | None = firewall.allowed.get(port)
     if allowed is None:
+        return "anyone"
+    return _networks(allowed)
+
+
+def _networks(allowed: Networks) -> str:
+    if any(each.prefixlen == 0 for each in allowed):
         return "anyone"
     return ", ".join(str(each).removesuffix("/32") for each in allowed) or "nobody"
 
@@ -118,10 +150,47 @@ def _told_drift(instance: Instance, broker: Broker) -> Iterator[Drift]:
         if told.get(name) != wished.get(name):
             found = (wished.get(name, "no listener"), told.get(name, "no listener"))
             yield Drift(place, f"tells clients {name}", *found)
-    limits = state.broker_configs.get(str(broker.id), {})
-    for key, value in address_limits(instance).items():
-        if limits.get(key, value) != value:
-            yield Drift(place, f"told {key}", value, limits[key])
+    known = state.broker_configs.get(str(broker.id), {})
+    for key, value in {**told_map(instance, broker), **address_limits(instance)}.items():
+        if known.get(key, value) != value:
+            yield Drift(place, f"told {key}", value, known[key])
+
+
+def _group_drift(instance: Instance, seen: SeenGroups | None) -> Iterator[Drift]:
+    if seen is None:
+        return
+    own = own_group(instance.id)
+    for number, group in seen.members.items():
+        if group == seen.default:
+            yield Drift(f"broker {number}", "security group", own, group)
+        elif group != own:
+            yield from _kept_closed(instance, number, group, seen.rules.get(group, ()))
+    if any(group in (own, seen.default) for group in seen.members.values()):
+        yield from _rules_drift(instance, own, seen.rules.get(own, ()))
+
+
+def _kept_closed(
+    instance: Instance, broker: int, group: str, rules: tuple[GroupRule, ...]
+) -> Iterator[Drift]:
+    """An administrator's group is left alone; what it keeps closed is named."""
+    for each in openings(instance):
+        if each.sources and keeps_closed(rules, each.sources, each.port):
+            place, wished = f"broker {broker}", f"open to {', '.join(each.sources)}"
+            what = f"security group {group}, {each.port}"
+            yield Drift(place, what, wished, "open to none of them", mendable=False)
+
+
+def _rules_drift(instance: Instance, group: str, rules: tuple[GroupRule, ...]) -> Iterator[Drift]:
+    place, wished = f"security group {group}", group_rules(openings(instance))
+    for opening in openings(instance):
+        told, found = open_at(wished, opening.port), open_at(rules, opening.port)
+        if told != found:
+            words = (f"open to {_networks(told)}", f"open to {_networks(found)}")
+            yield Drift(place, f"{opening.port}", *words)
+    more = [each for each in open_ports(rules) if each not in open_ports(wished)]
+    if more:
+        ranges = ", ".join(f"{first}-{last}" for first, last in more)
+        yield Drift(place, "other ports", "closed", f"open: {ranges}")
 
 
 def _gateway_drift(instance: Instance, seen: AccessSeen) -> Iterator[Drift]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flows.domain.access import ANYONE
 from flows.domain.instance import Broker, Instance
@@ -21,16 +22,9 @@ from flows.domain.listeners import (
     Listener,
     ListenerName,
 )
+from flows.domain.opening import Opening
 
 HELD, MUTED = "held", "muted"
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A port and the sources that may reach it (addresses or networks); none means nobody."""
-
-    port: int
-    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,12 +74,12 @@ def openings(instance: Instance) -> tuple[Opening, ...]:
     product = (instance.control_address,)
     clients = [_client_opening(instance, listener) for listener in _client_listeners(instance)]
     return (
-        Opening(INTERNAL_PORT, members),
-        Opening(9091, product),
+        Opening(INTERNAL_PORT, members, ListenerName.INTERNAL),
+        Opening(9091, product, ListenerName.CONTROL),
         *clients,
-        Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product)),
-        Opening(ZOOKEEPER_PEER_PORT, members),
-        Opening(ZOOKEEPER_ELECTION_PORT, members),
+        Opening(ZOOKEEPER_CLIENT_PORT, (*members, *product), "ZooKeeper"),
+        Opening(ZOOKEEPER_PEER_PORT, members, "ZooKeeper peers"),
+        Opening(ZOOKEEPER_ELECTION_PORT, members, "ZooKeeper election"),
     )
 
 
@@ -117,6 +111,11 @@ def ruleset(instance: Instance) -> str:
     )
 
 
+def firewall_digest(instance: Instance) -> str:
+    """The digest of the file that holds the table on every host."""
+    return sha256(ruleset(instance).encode()).hexdigest()
+
+
 def _client_listeners(instance: Instance) -> tuple[Listener, ...]:
     first = instance.listeners(instance.brokers[0])
     return tuple(listener for listener in first if listener.name in CLIENT_LISTENERS)
@@ -130,7 +129,8 @@ def _client_opening(instance: Instance, listener: Listener) -> Opening:
     elif listener.name is ListenerName.CROSS:
         # It exists from the creation and stays closed until endpoints or DNAT are set.
         sources = access.cross_sources
-    return Opening(listener.port, (*sources, instance.control_address) if sources else ())
+    allowed = (*sources, instance.control_address) if sources else ()
+    return Opening(listener.port, allowed, listener.name)
 
 
 def _rules(found: Iterable[Opening]) -> list[str]:

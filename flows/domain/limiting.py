@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -13,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from flows.domain import paths
 from flows.domain.connections import UNLIMITED_PER_ADDRESS
 from flows.domain.errors import Refused, refusal
-from flows.domain.firewall import ruleset
+from flows.domain.firewall import firewall_digest
 from flows.domain.instance import Broker, Instance
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.request import InstanceRequest
@@ -91,7 +90,7 @@ def plan_limits(instance: Instance, request: SetConnectionLimits) -> LimitsPlan:
 def firewall_is_other(instance: Instance, broker: Broker) -> bool:
     """Whether the file that a host's firewall is loaded from is not the one that is wished."""
     present = broker.host.digests.get(paths.FIREWALL) if broker.host else None
-    return present != sha256(ruleset(instance).encode()).hexdigest()
+    return present != firewall_digest(instance)
 
 
 def _check_network(text: str) -> None:

@@ -2,7 +2,8 @@
 
 The instance is wished again as the last operation that succeeded left it. Brokers that were
 already started for the change start once more, as they were; all others are left alone. A restart
-has nothing to take back: whoever is down is started, and that is all.
+has nothing to take back: whoever is down is started, and that is all. Addresses of clients are told
+as before, without a restart.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flows.domain.mutual_tls import speaking_otherwise
 from flows.domain.plan import PlannedStep
 from flows.domain.progress import expected
 from flows.domain.restart import check_answering, is_due
+from flows.domain.returning import on_the_way_back, returning_steps
 from flows.domain.rolling import RollPlan, RollRequest, serves
 from flows.domain.wish import GENERATIONS, Wish
 
@@ -32,9 +34,11 @@ WAYS_BACK = frozenset(
         "flavor",
         "auto_create_topics",
         "mutual_tls",
+        "access",
+        "public_access",
     }
 )
-"""What a roll can bring back; a disk that has grown, or a machine that was added, it cannot."""
+"""What can be brought back; a disk that has grown, or a machine that was added, cannot."""
 
 
 class RollBack(RollRequest):
@@ -61,6 +65,7 @@ def plan_rollback(instance: Instance, request: RollBack) -> RollPlan:
     check_at_risk(felt, request.at_risk, len(instance.brokers))
     steps = (
         *(_listeners_step(broker, wish) for broker in speaking_otherwise(instance, wish)),
+        *returning_steps(instance, wish),
         *(_step(instance.broker(number)) for number in due),
     )
     told = felt_with(felt, request.at_risk).sentences
@@ -106,7 +111,7 @@ def _undone(instance: Instance, settled: Wish) -> Wish:
         "broker_generations": tuple(sorted(own.items())),
         "rollbacks": settled.rollbacks + 1,
     }
-    return settled.model_copy(update=change)
+    return on_the_way_back(instance, settled).model_copy(update=change)
 
 
 def _was_started(broker: Broker, settled: Wish) -> bool:

@@ -140,7 +140,7 @@ def _identity(instance: Instance, broker: Broker) -> dict[str, str]:
 def _listeners(instance: Instance, broker: Broker) -> dict[str, str]:
     return {
         **endpoints(broker, instance.listeners(broker)),
-        "listener.security.protocol.map": protocol_map(instance.listeners(broker)),
+        **told_map(instance, broker),
         "inter.broker.listener.name": ListenerName.INTERNAL,
         "listener.name.internal.ssl.client.auth": "required",
         "listener.name.control.ssl.client.auth": "required",
@@ -159,6 +159,17 @@ def endpoints(broker: Broker, listeners: Iterable[Listener]) -> dict[str, str]:
 def protocol_map(listeners: Iterable[Listener]) -> str:
     """Which listener speaks which protocol."""
     return ",".join(f"{each.name}:{each.protocol}" for each in listeners)
+
+
+def told_map(instance: Instance, broker: Broker) -> dict[str, str]:
+    """The setting by which a broker knows which of its listeners speaks which protocol."""
+    return {"listener.security.protocol.map": protocol_map(instance.listeners(broker))}
+
+
+def speaks(instance: Instance, broker: Broker, configs: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a broker was told no other protocols than the wished ones at run time."""
+    known = configs.get(str(broker.id), {})
+    return all(known.get(key, value) == value for key, value in told_map(instance, broker).items())
 
 
 def client_auth(listener: Listener) -> dict[str, str]:

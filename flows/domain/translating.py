@@ -98,7 +98,7 @@ def plan_dnat_removal(instance: Instance, request: RemoveDnat) -> RewirePlan:
     title = f"Remove DNAT of {instance.name}"
     at_once = RewireRequest(instance=request.instance, keep_old=0, unproved=True)
     plan = plan_route(instance, asked, at_once, title)
-    surplus = _surplus(instance)
+    surplus = gateways_with_rules(instance)
     if not told and not surplus:
         return replace(plan, steps=(), warnings=())
     plan = replace(plan, after=without_former(plan.after))
@@ -138,6 +138,14 @@ def gateways_of(*wishes: Wish) -> tuple[str, ...]:
     """Every gateway of which one of these wishes speaks."""
     routes = (route for wish in wishes for route in _newest_first(wish))
     return tuple(dict.fromkeys(name for route in routes for name in route.gateways))
+
+
+def speaking_of(wish: Wish, gateways: Iterable[str]) -> Wish:
+    """A wish that names these gateways and no others, for who asks which are to be looked at."""
+    names = tuple(gateways)
+    route = Route(mode=CrossMode.DNAT, addresses=(), gateways=names) if names else None
+    access = wish.access.model_copy(update={"cross": route, "coming": None, "former": None})
+    return wish.model_copy(update={"access": access})
 
 
 def without_ways(instance: Instance) -> Instance:
@@ -223,8 +231,11 @@ def _gateways_differ(plan: RewirePlan) -> bool:
     )
 
 
-def _surplus(instance: Instance) -> tuple[str, ...]:
-    """The gateways that have a rule of the instance, or of which the wish speaks."""
+def gateways_with_rules(instance: Instance) -> tuple[str, ...]:
+    """The gateways that have a rule of the instance, or of which the wish speaks.
+
+    One that was silent while its change was taken back has some of which no wish speaks.
+    """
     having = [
         name
         for name, state in _edge(instance).gateways.items()

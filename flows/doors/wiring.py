@@ -26,6 +26,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
     """Every adapter of this control plane; `say` hears what they do."""
     from flows.adapters import site  # noqa: PLC0415
     from flows.adapters.ansible import RunnerAnsible  # noqa: PLC0415
+    from flows.adapters.boots import SshBoots  # noqa: PLC0415
     from flows.adapters.clock import SystemClock  # noqa: PLC0415
     from flows.adapters.credentials import kafka_credentials, zookeeper_login  # noqa: PLC0415
     from flows.adapters.distributions import CachedDistributions  # noqa: PLC0415
@@ -57,6 +58,7 @@ def open_doors(settings: Settings, say: Callable[[str], None]) -> Doors:
             instance_id, ssh_key(instance_id), CHECKOUT / "playbooks", tell
         ),
         hosts=cache(lambda instance_id: SshHosts(instance_id, ssh_key(instance_id))),
+        boots=cache(lambda instance_id: SshBoots(ssh_key(instance_id))),
         zookeeper=zookeeper,
         kafka=ConfluentKafka(lambda instance: kafka_credentials(secrets, instance), zookeeper),
         probes=ProcessProbes(lambda instance: kafka_credentials(secrets, instance)),

@@ -14,6 +14,7 @@ from flows.steps.connections import limit_connections, tell_address_limits
 from flows.steps.delivery import deliver
 from flows.steps.distribution import unpack_distributions
 from flows.steps.dnat import opening
+from flows.steps.groups import follow_group
 from flows.steps.machines import machines_reachable, make_machines
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import prove, spread_probe
@@ -37,6 +38,7 @@ def add_brokers(site: Site, plan: GrowthPlan) -> None:
     """
     remember_wish(site, plan.wish)
     instance = make_machines(site, plan.instance)
+    follow_group(site, instance)
     lead_eips(site, instance)
     opening(plan.wish)(site, instance)
     wait_for(site, machines_reachable(instance))

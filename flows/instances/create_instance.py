@@ -16,6 +16,7 @@ from flows.steps.connections import limit_connections
 from flows.steps.delivery import deliver
 from flows.steps.distribution import unpack_distributions
 from flows.steps.ensemble import ensemble_serves, write_permissions_and_users
+from flows.steps.groups import follow_group
 from flows.steps.machines import machines_reachable, make_machines
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import make_kafka_topics, prove
@@ -57,6 +58,7 @@ def create_instance(site: Site, plan: CreationPlan) -> None:
     removes what it made, frees the name and is kept in the list of failed creations.
     """
     instance = make_machines(site, plan.instance)
+    follow_group(site, instance)
     lead_eips(site, instance)
     wait_for(site, machines_reachable(instance))
     check_hosts(site, instance)

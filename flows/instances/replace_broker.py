@@ -15,6 +15,7 @@ from flows.steps.connections import limit_connections
 from flows.steps.delivery import configure_broker
 from flows.steps.distribution import unpack_distributions
 from flows.steps.ensemble import ensemble_serves
+from flows.steps.groups import follow_group
 from flows.steps.machines import machines_reachable, replace_machine
 from flows.steps.preflight import check_hosts
 from flows.steps.proof import prove
@@ -51,6 +52,7 @@ def replace_broker(site: Site, plan: ReplacementPlan) -> None:
     remember_wish(site, plan.wish)
     instance = replace_machine(site, plan.as_wished, plan.as_wished.broker(plan.broker))
     broker = instance.broker(plan.broker)
+    follow_group(site, instance)
     wait_for(site, machines_reachable(instance))
     check_hosts(site, instance)
     issue_certificates(site, instance)

@@ -9,6 +9,7 @@ from flows.domain.rollback import RollBack, plan_rollback
 from flows.domain.rolling import RollPlan
 from flows.procedures.admission import CUT_OFF
 from flows.procedures.changing import change_life
+from flows.procedures.give_back import give_back
 from flows.procedures.operation import operation
 from flows.procedures.relisten import relisten
 from flows.procedures.remembering import TraceNames
@@ -35,10 +36,14 @@ def roll_back(site: Site, plan: RollPlan) -> None:
 
     Only brokers that were already changed are restarted, one after the other. After a restart
     that failed whoever is down is started, and nothing else happens. Client listeners get back the
-    protocol that they had, without a restart. A disk that has grown, or a
+    protocol that they had, without a restart, and clients the addresses that they were told before,
+    also when a gateway does not answer any more. A disk that has grown, or a
     broker that was added, has no way back: ask for the same change again to finish it.
     """
     remember_wish(site, plan.wish)
     if speaking_otherwise(plan.instance, plan.wish):
         relisten(site, replace(plan.instance, wish=plan.wish), plan.wish)
-    roll(site, plan, as_wished)
+    if plan.due or not plan.wish.access.returning:
+        roll(site, plan, as_wished)
+    if plan.wish.access.returning:
+        give_back(site, replace(plan.instance, wish=plan.wish))

@@ -21,6 +21,7 @@ def open_site(doors: Doors, row: InstanceRow, epoch: int, caller: Caller, stage:
         distributions=doors.distributions,
         ansible=doors.ansible(row.id, stage.say),
         hosts=doors.hosts(row.id),
+        boots=doors.boots(row.id),
         zookeeper=doors.zookeeper,
         kafka=doors.kafka,
         probes=doors.probes,

@@ -38,11 +38,21 @@ class AccessLine(TypedDict):
     open_to: list[str]
 
 
+class PortLine(TypedDict):
+    """One port of every host: what answers there, and to whom it is open; nobody when empty."""
+
+    port: int
+    what: str
+    open_to: list[str]
+
+
 class AccessView(TypedDict):
-    """All client listeners of an instance, and what is kept for clients that were told of it."""
+    """All client listeners of an instance, every port of its hosts, and what is kept for clients
+    that were told of it."""
 
     instance: str
     lines: list[AccessLine]
+    ports: list[PortLine]
     old_addresses: list[str]
     old_until: str | None
 
@@ -68,6 +78,10 @@ def access(doors: Doors, name: str) -> AccessView:
             for broker in instance.brokers
             for listener in instance.listeners(broker)
             if listener.for_clients
+        ],
+        ports=[
+            PortLine(port=each.port, what=str(each.what), open_to=list(dict.fromkeys(each.sources)))
+            for each in openings(instance)
         ],
         old_addresses=[*routes, *eips],
         old_until=_moment(kept.old_until),

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.domain.access import ANYONE
 from flows.queries.access import AccessLine, AccessView
 
 COLUMNS = (
@@ -22,7 +23,32 @@ COLUMNS = (
 
 
 def access_table(view: AccessView) -> RenderableType:
-    """A line for each client listener of each broker, and what is kept for a while."""
+    """Where clients come in, what is open to whom, and what is kept for a while."""
+    parts: list[RenderableType] = [_listeners(view), Text(), _ports(view)]
+    if view["old_until"] is not None:
+        kept = f"kept until {view['old_until'][:19]}: {', '.join(view['old_addresses'])}"
+        parts.append(Text(kept, style="yellow"))
+    return Group(*parts)
+
+
+def _ports(view: AccessView) -> RenderableType:
+    """A line for each port, of which each host lets in only these."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("port", "what", "open to"):
+        table.add_column(title)
+    for line in view["ports"]:
+        table.add_row(str(line["port"]), line["what"], _open_to(line["open_to"]))
+    return table
+
+
+def _open_to(sources: list[str]) -> str:
+    if ANYONE in sources:
+        return "anyone"
+    return ", ".join(sources) or "nobody"
+
+
+def _listeners(view: AccessView) -> RenderableType:
+    """A line for each client listener of each broker."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in COLUMNS:
         table.add_column(title)
@@ -34,13 +60,10 @@ def access_table(view: AccessView) -> RenderableType:
             line["port_id"],
             _told(line),
             Text(line["answer"], style="green" if line["good"] else "red"),
-            ", ".join(line["open_to"]) or "nobody",
+            _open_to(line["open_to"]),
             line["since"][:16].replace("T", " "),
         )
-    if view["old_until"] is None:
-        return table
-    kept = f"kept until {view['old_until'][:19]}: {', '.join(view['old_addresses'])}"
-    return Group(table, Text(kept, style="yellow"))
+    return table
 
 
 def _told(line: AccessLine) -> str:

@@ -13,10 +13,16 @@ from flows.domain.errors import EffectFailed, GateTimeout
 from flows.domain.host_files import HostFile, firewall_file, properties_file, store_files
 from flows.domain.instance import Broker, Instance, Machine, Status
 from flows.domain.listeners import ListenerName
-from flows.domain.rewiring import RewirePlan, addresses_at, told_at, wished_endpoints
-from flows.domain.server_properties import told_listeners
+from flows.domain.rewiring import (
+    RewirePlan,
+    addresses_at,
+    told_at,
+    wished_endpoints,
+)
+from flows.domain.server_properties import speaks, told_listeners
 from flows.domain.vantage import Address, Answer, Network, complaints, no_vantage
 from flows.steps.delivery import host_secrets, put_files
+from flows.steps.groups import follow_group
 from flows.steps.step import step
 from flows.steps.waiting import Gate, wait
 
@@ -38,7 +44,8 @@ def tell_listeners(site: Site, instance: Instance, broker: Broker, told: str) ->
     Connections that are open stay; clients hear of it with their next metadata.
     """
     present = site.zookeeper.told(instance).get(broker.id, {})
-    if dict(present) == wished_endpoints(instance, broker):
+    configs = site.zookeeper.broker_configs(instance)
+    if dict(present) == wished_endpoints(instance, broker) and speaks(instance, broker, configs):
         return
     new = [each.name for each in instance.listeners(broker) if each.name not in present]
     secrets = host_secrets(site, instance, broker)
@@ -64,9 +71,14 @@ def _words(endpoints: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {address}" for name, address in sorted(endpoints.items()))
 
 
-@step("let clients in by the new way, with certificates for it")
 def open_ways(site: Site, instance: Instance) -> None:
-    """Firewalls let in whom the wish names, and the stores lie there; nobody uses them yet."""
+    """Whom the wish names is let in, and the stores lie there; nobody uses them yet."""
+    follow_group(site, instance)
+    _open_ways(site, instance)
+
+
+@step("let clients in by the new way, with certificates for it")
+def _open_ways(site: Site, instance: Instance) -> None:
 
     def files(broker: Broker) -> Iterable[HostFile]:
         secrets = host_secrets(site, instance, broker)
@@ -75,9 +87,14 @@ def open_ways(site: Site, instance: Instance) -> None:
     put_files(site, instance.brokers, files, FIREWALL)
 
 
-@step("write the ways of clients down on every host")
 def keep_ways(site: Site, instance: Instance) -> None:
-    """Every firewall is as wished, and every broker starts with what it was told."""
+    """Nobody else is let in any more, and every broker starts with what it was told."""
+    _keep_ways(site, instance)
+    follow_group(site, instance)
+
+
+@step("write the ways of clients down on every host")
+def _keep_ways(site: Site, instance: Instance) -> None:
 
     def files(broker: Broker) -> Iterable[HostFile]:
         secrets = host_secrets(site, instance, broker)

@@ -350,6 +350,14 @@ def group_put(
     _lab(context).put_in_group(machine, name)
 
 
+@group.command("remove")
+def group_remove(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="The security group.")]
+) -> None:
+    """Remove a security group that no machine is in."""
+    _lab(context).remove_security_group(name)
+
+
 @group.command("list")
 def group_list(context: typer.Context) -> None:
     """Show the security groups and their rules."""

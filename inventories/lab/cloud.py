@@ -64,6 +64,15 @@ def set_security_group(site: Site, group: str, rules: tuple[Rule, ...]) -> None:
         cloud.groups[group] = rules
 
 
+def remove_security_group(site: Site, group: str) -> None:
+    """The group is gone; refused while a machine is in it."""
+    with _changing(site) as cloud:
+        members = sorted(str(address) for address, of in cloud.members.items() if of == group)
+        if members:
+            raise LabRefused(f"security group {group!r} is in use by {', '.join(members)}")
+        cloud.groups.pop(group, None)
+
+
 def security_groups(site: Site) -> dict[str, tuple[Rule, ...]]:
     """The rules of every group, the one that machines are in by default included."""
     return {DEFAULT_GROUP: default_rules(site.plan), **site.files.read_cloud().groups}

@@ -194,6 +194,10 @@ class Lab:
         """The group allows exactly these connections to its machines; SSH stays the host's."""
         cloud.set_security_group(self._site, group, tuple(rules))
 
+    def remove_security_group(self, group: str) -> None:
+        """The group is gone; refused while a machine is in it."""
+        cloud.remove_security_group(self._site, group)
+
     def security_groups(self) -> dict[str, tuple[Rule, ...]]:
         """The rules of every security group."""
         return cloud.security_groups(self._site)

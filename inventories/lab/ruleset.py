@@ -64,7 +64,7 @@ def ruleset(plan: AddressPlan, cloud: Cloud) -> str:
         *_map("endpoint", "ipv4_addr : ipv4_addr", _pairs(cloud.endpoints)),
         *_set("cut", "ipv4_addr", map(str, sorted(cloud.cut))),
         *_set("parted", "ipv4_addr . ipv4_addr", (f"{a} . {b}" for a, b in sorted(cloud.pairs))),
-        *(line for name in sorted(groups) for line in _group(name, groups[name])),
+        *(line for name in sorted(groups) for line in _group(plan, name, groups[name])),
         *_map("member", "ipv4_addr : verdict", _memberships(cloud, groups)),
         *_nat_chains(plan),
         *_filter_chains(plan),
@@ -111,13 +111,24 @@ def _chain(group: str) -> str:
     return f"group_{group.replace('-', '_')}"
 
 
-def _group(name: str, rules: Iterable[Rule]) -> list[str]:
+def _group(plan: AddressPlan, name: str, rules: Iterable[Rule]) -> list[str]:
     accepts = [
-        f"    ip saddr {rule.source} tcp dport {{ {_ports(rule)} }} accept"
+        f"    {source} tcp dport {{ {_ports(rule)} }} accept"
         for rule in rules
         if rule.ports
+        for source in _sources(plan, rule)
     ]
     return [f"chain {_chain(name)} {{", *accepts, "}"]
+
+
+def _sources(plan: AddressPlan, rule: Rule) -> Iterable[str]:
+    """Who is meant. A group sees clients of an endpoint as the machine does, by its address.
+
+    Theirs is put in its place behind these chains, so it is told by where they asked.
+    """
+    yield f"ip saddr {rule.source}"
+    if plan.endpoint_source in rule.source:
+        yield f'iifname "vpc0" ct original ip daddr {plan.endpoints}'
 
 
 def _ports(rule: Rule) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inventories.lab import doctor
-from tests.acceptance.parts import Demo, Watch, create_while_killed
+from tests.acceptance.parts import Demo, Watch, cloud_wide_open, create_while_killed
 from tests.acceptance.plane import Plane, new_plane
 
 STORY = (
@@ -93,3 +93,10 @@ def plain(plane: Plane, watch: Watch) -> str:
 def scratch(tmp_path: Path) -> Path:
     """A directory for one test."""
     return tmp_path
+
+
+@pytest.fixture
+def wide_open(plane: Plane, demo: Demo) -> Iterator[None]:
+    """Only the hosts keep anybody away."""
+    with cloud_wide_open(plane):
+        yield

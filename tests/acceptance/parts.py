@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 from flows.domain.instance import Instance
 from flows.domain.listeners import ListenerName
+from inventories.lab.model import DEFAULT_GROUP
 from tests.acceptance.plane import Plane, wait_until
 
 PASSWORD = "Sturdy-Words-42"
@@ -257,3 +259,20 @@ def client(namespace: str, limit: float = 180, **wish: Any) -> Any:
     done = in_namespace(namespace, sys.executable, str(CLIENT), input=json.dumps(wish), limit=limit)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@contextmanager
+def cloud_wide_open(plane: Plane) -> Iterator[None]:
+    """The cloud lets everything of ours through to the demo's machines meanwhile.
+
+    What a host drops can then be told from what the instance's own group keeps away.
+    """
+    machines = plane.instance_machines("demo")
+    groups = {each.name: plane.doors.provider("lab").group_of(each.name) for each in machines}
+    try:
+        for name in groups:
+            plane.lab.put_in_group(name, DEFAULT_GROUP)
+        yield
+    finally:
+        for name, group in groups.items():
+            plane.lab.put_in_group(name, group)

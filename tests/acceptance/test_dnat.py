@@ -14,7 +14,14 @@ import pytest
 from flows.domain import firewall
 from flows.domain.dnat import table_name
 from flows.monitoring.check_access import check_access
-from tests.acceptance.parts import Demo, assert_served, client, in_namespace, logins
+from tests.acceptance.parts import (
+    Demo,
+    assert_served,
+    client,
+    cloud_wide_open,
+    in_namespace,
+    logins,
+)
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, OURS, open_ports
 from tests.acceptance.ways import Addresses, at, lab_eips
@@ -95,7 +102,8 @@ def flush_firewall(plane: Plane, demo: Demo) -> None:
     table = firewall.table_name(demo.instance)
     assert in_namespace(own, "nft", "flush", "table", "inet", table).returncode == 0
     address = str(demo.instance.brokers[1].address)
-    found = open_ports(plane.lab.client("lan").netns, address)
+    with cloud_wide_open(plane):
+        found = open_ports(plane.lab.client("lan").netns, address)
     assert set(LISTENING_EVERYWHERE) <= set(found)
 
 

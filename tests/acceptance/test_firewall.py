@@ -64,10 +64,12 @@ def test_everything_listens_there(plane: Plane, demo: Demo, broker: str) -> None
     assert set(LISTENING_EVERYWHERE) <= set(open_ports(own, broker))
 
 
+@pytest.mark.usefixtures("wide_open")
 def test_a_client_reaches_its_listener_and_nothing_else(plane: Plane, broker: str) -> None:
     assert open_ports(plane.lab.client("lan").netns, broker) == [9093]
 
 
+@pytest.mark.usefixtures("wide_open")
 def test_a_machine_of_another_instance_reaches_no_more(
     plane: Plane, plain: str, broker: str
 ) -> None:
@@ -83,8 +85,16 @@ def test_port_22_is_not_ours(plane: Plane, demo: Demo) -> None:
     assert " 22 " not in rules
 
 
+@pytest.mark.usefixtures("wide_open")
 def test_without_the_hosts_table_more_would_answer(plane: Plane, demo: Demo, broker: str) -> None:
     with without_table(plane, demo):
         found = set(open_ports(plane.lab.client("lan").netns, broker))
     assert set(LISTENING_EVERYWHERE) <= found
     assert open_ports(plane.lab.client("lan").netns, broker) == [9093]
+
+
+def test_the_instances_group_lets_through_no_more_than_the_host(
+    plane: Plane, demo: Demo, broker: str
+) -> None:
+    with without_table(plane, demo):
+        assert open_ports(plane.lab.client("lan").netns, broker) == [9093]

@@ -47,9 +47,9 @@ def eips_contract(provider: Provider, eips: tuple[str, str], machines: tuple[str
 
 
 def security_groups_contract(provider: Provider, machine: str) -> None:
-    """The machine is in the group `default`; afterwards it is again."""
+    """The machine is in a group; afterwards it is there again."""
+    before = provider.group_of(machine)
     rules = (GroupRule("192.0.2.0/24", ((9011, 9011), (9092, 9095))),)
-    assert provider.group_of(machine) == "default"
     with pytest.raises(EffectFailed, match="security group"):
         provider.put_in_group(machine, "contract")
     for _ in range(2):
@@ -57,5 +57,10 @@ def security_groups_contract(provider: Provider, machine: str) -> None:
         provider.put_in_group(machine, "contract")
     assert provider.security_groups()["contract"] == rules
     assert provider.group_of(machine) == "contract"
-    provider.put_in_group(machine, "default")
-    assert provider.group_of(machine) == "default"
+    with pytest.raises(EffectFailed, match=r"contract.* is in use"):
+        provider.remove_security_group("contract")
+    provider.put_in_group(machine, before)
+    assert provider.group_of(machine) == before
+    for _ in range(2):
+        provider.remove_security_group("contract")
+    assert "contract" not in provider.security_groups()

@@ -32,6 +32,7 @@ ENDPOINTS = ("198.19.200.1", "198.19.200.2", "198.19.200.3")
 EIPS = ("203.0.113.1", "203.0.113.2", "203.0.113.3")
 DNAT = ("203.0.113.11", "203.0.113.12", "203.0.113.13")
 CONVERGE = {"instance": "demo"}
+MAP = "listener.security.protocol.map"
 WELL = "1 instances looked at"
 
 
@@ -69,6 +70,30 @@ def edit_file(world: World) -> None:
     host.contents[paths.SERVER_PROPERTIES] = text.replace(DNAT[2], "203.0.113.99")
 
 
+def edit_map(world: World) -> None:
+    host = broker(world, 3)
+    text = host.contents[paths.SERVER_PROPERTIES]
+    host.contents[paths.SERVER_PROPERTIES] = text.replace("CROSS:SASL_SSL", "CROSS:PLAINTEXT")
+
+
+def tell_other_map(world: World) -> None:
+    told = world.kafka.clusters[the_row(world).id].altered.setdefault(1, {})
+    told[MAP] = f"{told[MAP]},OTHER:PLAINTEXT"
+
+
+def edit_firewall(world: World) -> None:
+    """Only the next boot would show it."""
+    broker(world, 2).contents[paths.FIREWALL] += "# and more\n"
+
+
+def lose_firewall(world: World) -> None:
+    del broker(world, 1).contents[paths.FIREWALL]
+
+
+def disable_firewall(world: World) -> None:
+    broker(world, 3).filters_at_boot = False
+
+
 def tell_other(world: World) -> None:
     told = world.kafka.clusters[the_row(world).id].altered.setdefault(1, {})
     before = told["advertised.listeners"]
@@ -92,7 +117,12 @@ def lose_eip(world: World) -> None:
 DRIFTS: list[tuple[Callable[[World], None], list[str]]] = [
     (flush, ["broker 2, firewall"]),
     (open_port, ["broker 2, firewall 9090"]),
+    (edit_firewall, ["broker 2, firewall file"]),
+    (lose_firewall, ["broker 1, firewall file"]),
+    (disable_firewall, ["broker 3, firewall unit"]),
     (edit_file, ["broker 3, file advertised.listeners"]),
+    (edit_map, [f"broker 3, file {MAP}"]),
+    (tell_other_map, [f"broker 1, told {MAP}"]),
     (tell_other, ["broker 1, tells clients CROSS"]),
     (limit_other, ["broker 1, told max.connections.per.ip"]),
     (
@@ -153,6 +183,18 @@ def test_each_difference_is_named_and_put_right(
     assert differences(world) == []
     assert all(host.kafka_starts == 1 for host in world.provider.hosts.values())
     assert not world.ask(converge_access, CONVERGE).changed
+
+
+def test_what_a_boot_would_filter_is_told_in_words() -> None:
+    world = reached()
+    for happens in (lose_firewall, edit_firewall, disable_firewall):
+        happens(world)
+    said = [(each["what"], each["found"], each["wished"]) for each in drift(world.doors(), "demo")]
+    assert said == [
+        ("firewall file", "missing", "the wished one"),
+        ("firewall file", "another one", "the wished one"),
+        ("firewall unit", "not enabled", "enabled at boot"),
+    ]
 
 
 def test_other_differences_are_told_once_and_their_end_too() -> None:

@@ -226,6 +226,9 @@ def test_an_address_that_leads_to_another_instance_is_found_by_the_proof() -> No
     other = the_other(world)
     private = world.records.machines(other)[0].address
     world.provider.endpoints_of_test["198.19.200.7"] = private
+    own = {f"198.19.201.{each.broker}": each.address for each in world.records.machines(other)}
+    world.provider.endpoints_of_test.update(own)
+    world.ask(set_endpoints, {**endpoints(*own), "instance": "other"})
     before = told_by(world, "demo")
     with pytest.raises(EffectFailed) as caught:
         world.ask(set_endpoints, endpoints("198.19.200.7", *FIRST[1:]))

@@ -117,9 +117,10 @@ def test_each_refusal_has_its_sentence(wish: Mapping[str, Any], sentence: str) -
 
 def test_a_source_that_the_provider_keeps_away_is_refused() -> None:
     world = created(DEMO)
-    world.provider.groups["default"] = (GroupRule("198.18.0.0/15", ((9000, 9999),)),)
+    world.provider.groups["theirs"] = (GroupRule("198.18.0.0/15", ((9000, 9999),)),)
+    world.provider.members[world.records.machines(the_row(world).id)[1].name] = "theirs"
     assert refused(world, set_security_group, BOTH) == (
-        f'private "{OFFICE}": the provider\'s security group default does not let it through to '
+        f'private "{OFFICE}": the provider\'s security group theirs does not let it through to '
         "9093; open it there first"
     )
     assert world.ask(set_security_group, sources(private=LAB)).changed

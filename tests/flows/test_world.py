@@ -49,6 +49,7 @@ READS = {
         "routes_eips",
         "eips",
         "eip_objection",
+        "has_groups",
         "security_groups",
         "group_of",
     },
@@ -63,6 +64,7 @@ READS = {
         "kafka_processes",
         "partition_bytes",
     },
+    "Boots": {"look"},
     "Distributions": set(),
     "ZooKeeper": {
         "staying_connected",
@@ -159,6 +161,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
         "wide", [GroupRule("0.0.0.0/0", ((9011, 9011),))]
     ),
     "Provider.put_in_group": lambda s: s.world.provider.put_in_group(s.machine.name, "other"),
+    "Provider.remove_security_group": lambda s: s.world.provider.remove_security_group("spare"),
     "Gateways.translate": lambda s: s.world.gateways.translate("gateway", TRANSLATION, 9),
     "Ansible.play": lambda s: s.world.ansible.play(s.play("deliver.yml")),
     "Probes.start": lambda s: s.world.probes.start(s.instance),
@@ -241,7 +244,7 @@ def scene() -> Scene:
     instance = remembered(world.doors(), the_row(world))
     epoch = world.records.open(row_of(world, another(world, "other"))).epoch
     world.provider.eips_of_machines["203.0.113.1"] = "t0000001-1-1"
-    world.provider.groups["other"] = ()
+    world.provider.groups |= {"other": (), "spare": ()}
     world.effects.log.clear()
     world.hosts_hold_stores = False
     return Scene(world, instance, epoch)

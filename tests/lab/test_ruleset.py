@@ -53,6 +53,13 @@ def test_a_member_of_a_group_never_falls_back_to_the_default_group() -> None:
     assert "ip saddr 198.18.2.10/32 tcp dport { 9094 } accept" in text
 
 
+def test_a_group_sees_clients_of_an_endpoint_by_the_endpoints_address() -> None:
+    rule = Rule(source=IPv4Network("198.19.128.0/17"), ports=((9011, 9011),))
+    text = ruleset(PLAN, Cloud(groups={"far": (rule,)}))
+    asked = f'iifname "vpc0" ct original ip daddr {PLAN.endpoints}'
+    assert f"{asked} tcp dport {{ 9011 }} accept" in text
+
+
 def test_cut_links_are_dropped_before_established_connections_pass() -> None:
     text = ruleset(PLAN, Cloud(cut={A}, pairs={(A, B), (B, A)}))
     forward = text[text.index("chain forward") :]

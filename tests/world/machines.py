@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.adapters.site import Play, PlayResult
 from flows.domain import paths
-from flows.domain.access_seen import FILE_KEYS, HostWays
+from flows.domain.access_seen import FILE_KEYS, AtBoot, HostWays
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import HELD, Hold
 from flows.domain.host_files import HostFile, as_variable
@@ -44,6 +44,8 @@ class FakeHost:
     firewall: str = ""
     """The text that its kernel filters by, and the one that was loaded last."""
     loaded: str = ""
+    filters_at_boot: bool = False
+    """Whether the unit that loads the file is enabled."""
     held: tuple[int, ...] = ()
     muted: tuple[int, ...] = ()
     generation: int = 0
@@ -86,6 +88,7 @@ class FakeProvider(Fake):
         self.free = Room(memory_mb=64_000, disk_gb=10_000)
         self._next = 11
         self.routes_eips = True
+        self.has_groups = True
         self.eips_of_machines: dict[str, str] = {}
         self.endpoints_of_test: dict[str, str] = {}
         """Endpoint address -> machine: whoever owns the other network made them."""
@@ -238,6 +241,13 @@ class FakeProvider(Fake):
         if self.group_of(machine) != group:
             self._put(machine, group)
 
+    def remove_security_group(self, group: str) -> None:
+        """One effect, when there is one."""
+        if group in self.members.values():
+            raise EffectFailed(f"security group {group} is in use")
+        if group in self.groups:
+            self._remove_group(group)
+
     def led_to(self, eip: str, port: int) -> str | None:
         """What outside clients reach at an EIP: a machine's name or a private address."""
         return self.translated.get((eip, port)) or self.eips_of_machines.get(eip)
@@ -259,8 +269,13 @@ class FakeProvider(Fake):
         self.members[machine] = group
 
     @changes
+    def _remove_group(self, group: str) -> None:
+        del self.groups[group]
+
+    @changes
     def _remove(self, name: str) -> None:
         del self.hosts[name]
+        self.members.pop(name, None)
 
     def _make(self, order: MachineOrder) -> Machine:
         if order.name in self.hosts:
@@ -349,6 +364,7 @@ class FakeHosts(Fake):
         host.files |= {path: _digest(text) for path, text in contents.items()}
         if paths.FIREWALL in loaded.values():
             host.load_firewall(host.contents[paths.FIREWALL])
+            host.filters_at_boot = True
         return tuple(written)
 
     @changes
@@ -433,6 +449,21 @@ class FakeHosts(Fake):
         host.distributions[distribution] = tarball.name
 
 
+class FakeBoots(Fake):
+    """Implements `Boots` on the provider's machines."""
+
+    def __init__(self, effects: Effects, provider: FakeProvider) -> None:
+        self.effects = effects
+        self._hosts = provider.hosts
+
+    def look(self, machine: Machine) -> AtBoot:
+        """What lies in its file, and whether that is loaded."""
+        host = self._hosts[machine.name]
+        host.demand_answer()
+        text = host.contents.get(paths.FIREWALL)
+        return AtBoot("" if text is None else _digest(text), host.filters_at_boot)
+
+
 class FakeAnsible(Fake):
     """Implements `Ansible` by doing what the playbooks say; one effect for each machine."""
 
@@ -466,6 +497,7 @@ class FakeAnsible(Fake):
         host.files = delivered
         host.contents = {each["path"]: each["content"] for each in files}
         host.load_firewall(host.contents.get(paths.FIREWALL, ""))
+        host.filters_at_boot |= paths.FIREWALL_UNIT in variables.get("host_units", ())
         host.file_system_gb = host.file_system_gb or host.size.disk_gb
         if paths.ZOOKEEPER_UNIT in variables["host_started_units"]:
             _demand(host, "zookeeper-", paths.ZOO_CFG, paths.ZOOKEEPER_JAAS)

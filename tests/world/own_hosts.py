@@ -23,6 +23,7 @@ class FakeOwnHosts(FakeProvider):
     def __init__(self, effects: Effects) -> None:
         super().__init__(effects)
         self.keeps_machines = True
+        self.has_groups = False
         self.unused = [_blank(number, zone) for number, zone in enumerate(ZONES, 11)]
         self.left: dict[str, FakeHost] = {}
         """Hosts that could not be given back clean, by the machine that they were."""

@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Instance, UnitState
 from flows.domain.listeners import Protocol
+from flows.domain.security_groups import lets_through
 from flows.domain.vantage import Address, Answer, Network, Stage
 from tests.world.effects import Effects, Fake
 from tests.world.kafka import FakeZooKeeper
 from tests.world.machines import FakeHost, FakeProvider
 from tests.world.tls import FakeTls
+
+SEEN_AS = {
+    Network.LAN: "198.18.0.3/32",
+    Network.OUTSIDE: "192.0.2.10/32",
+    Network.ENDPOINT: "198.19.128.250/32",
+}
+"""As whom security groups see the vantage of a network."""
 
 
 class FakeVantages(Fake):
@@ -83,6 +91,7 @@ class FakeVantage:
         host = self._behind(meaning, address.port)
         if host is None or host.kafka is not UnitState.ACTIVE or (
             (host.machine.address, address.port) in self._world.closed
+            or not self._let_through(host, address.port)
         ):  # fmt: skip
             return Answer(
                 address, Stage.CONNECT, f"nobody answers at {meaning}:{address.port} within 6 s"
@@ -99,6 +108,12 @@ class FakeVantage:
         stage = Stage.RIGHT if reason is None else Stage.BROKER
         served = self._served(address, host)
         return Answer(address, stage, reason, answered_by=number, instance=owner, served=served)
+
+    def _let_through(self, host: FakeHost, port: int) -> bool:
+        """Whether the security group of the machine does."""
+        provider = self._world.provider
+        rules = provider.groups[provider.group_of(host.machine.name)]
+        return lets_through(rules, SEEN_AS[self.network], port)
 
     def _served(self, address: Address, host: FakeHost) -> tuple[str, ...]:
         if address.protocol is Protocol.PLAINTEXT:

@@ -21,7 +21,7 @@ from tests.world.clock import FakeClock
 from tests.world.effects import Effects, Fake, changes
 from tests.world.gateways import FakeGateways
 from tests.world.kafka import LISTS_NEEDED, FakeKafka, FakeZooKeeper
-from tests.world.machines import FakeAnsible, FakeHost, FakeHosts, FakeProvider
+from tests.world.machines import FakeAnsible, FakeBoots, FakeHost, FakeHosts, FakeProvider
 from tests.world.probe import FakeProbes
 from tests.world.records import FakeRecords
 from tests.world.secrets import FakeSecrets
@@ -72,6 +72,7 @@ class World:
         self.uploads = FakeUploads()
         self.distributions = FakeDistributions(self.effects)
         self.hosts = FakeHosts(self.effects, self.provider)
+        self.boots = FakeBoots(self.effects, self.provider)
         self.ansible = FakeAnsible(self.effects, self.provider)
         self.zookeeper = FakeZooKeeper(self.effects, self.provider)
         self.kafka = FakeKafka(self.effects, self.zookeeper)
@@ -95,6 +96,7 @@ class World:
             distributions=self.distributions,
             ansible=lambda instance_id, say: self.ansible,
             hosts=lambda instance_id: self.hosts,
+            boots=lambda instance_id: self.boots,
             zookeeper=self.zookeeper,
             kafka=self.kafka,
             probes=self.probes,

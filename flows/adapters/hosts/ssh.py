@@ -119,7 +119,9 @@ class SshHosts:
         nothing to change. EffectFailed when the host is not ours, or a newer operation's.
         """
         claim = {"state": CONFIG, "owner": self._owner, "epoch": epoch}
-        asked = delivery(claim, files, {"loaded": dict(loaded)} if loaded else {})
+        # What is loaded now is loaded at boot too, as by a play.
+        units = {"loaded": dict(loaded), "enabled": list(loaded)} if loaded else {}
+        asked = delivery(claim, files, units)
         return tuple(self._must(machine, lambda open_: ask_in_turn(open_, asked)))
 
     def stop_kafka(self, machine: Machine, epoch: int) -> None:

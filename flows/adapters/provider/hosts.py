@@ -39,6 +39,7 @@ class HostsProvider:
     keeps_machines = True
     restarts_to_resize = False
     routes_eips = False
+    has_groups = False
 
     @property
     def words(self) -> str:
@@ -194,6 +195,9 @@ class HostsProvider:
         """EffectFailed for any other than the only one."""
         if group != _ONLY_GROUP:
             raise EffectFailed(f"own hosts: security group {group}: there is only {_ONLY_GROUP}")
+
+    def remove_security_group(self, group: str) -> None:
+        """Nothing: none was ever made."""
 
     def _select(self, orders: Sequence[MachineOrder]) -> tuple[Mapping[str, Host], tuple[str, ...]]:
         """New hosts by machine; hosts that are looked at and not fit are passed over."""

@@ -23,6 +23,7 @@ class LabProvider:
     keeps_machines = False
     restarts_to_resize = False
     routes_eips = True
+    has_groups = True
 
     def __init__(self, lab: labs.Lab) -> None:
         self._lab = lab
@@ -159,6 +160,10 @@ class LabProvider:
     def put_in_group(self, machine: str, group: str) -> None:
         """The machine is in this group and in no other."""
         _asked(lambda: self._lab.put_in_group(machine, group))
+
+    def remove_security_group(self, group: str) -> None:
+        """There is no such group."""
+        _asked(lambda: self._lab.remove_security_group(group))
 
 
 def _group_rule(rule: labs.Rule) -> GroupRule:

@@ -158,7 +158,7 @@ def test_a_client_of_another_network_comes_by_endpoints(
     assert_served(vpc, demo.settings_at(at(endpoints, 9011)), "by-vpc")
 
 
-@pytest.mark.usefixtures("open_ways")
+@pytest.mark.usefixtures("open_ways", "wide_open")
 def test_from_each_network_exactly_its_listeners_answer(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:
@@ -172,6 +172,19 @@ def test_from_each_network_exactly_its_listeners_answer(
 
 
 @pytest.mark.usefixtures("open_ways")
+def test_the_instances_group_alone_lets_through_the_same(
+    plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
+) -> None:
+    with without_table(plane, demo):
+        assert scan(plane, demo, plain, (eips, endpoints)) == {
+            "outside": [9095],
+            "vpc": [9011, 9095],
+            "lan": [9093, 9095],
+            "another instance": [9093, 9095],
+        }
+
+
+@pytest.mark.usefixtures("open_ways", "wide_open")
 def test_without_a_hosts_table_more_would_answer_in_every_network(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:
@@ -180,7 +193,7 @@ def test_without_a_hosts_table_more_would_answer_in_every_network(
     assert all(set(LISTENING_EVERYWHERE) <= set(ports) for ports in found.values()), found
 
 
-@pytest.mark.usefixtures("narrow_group")
+@pytest.mark.usefixtures("narrow_group", "wide_open")
 def test_a_security_group_changes_what_answers_in_each_network(
     plane: Plane, demo: Demo, plain: str, eips: Addresses, endpoints: Addresses
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from inventories.lab import Rule
 from inventories.lab.model import DEFAULT_GROUP
-from tests.acceptance.parts import Demo, Far
+from tests.acceptance.parts import Demo, Far, in_namespace
 from tests.acceptance.plane import Plane
 from tests.acceptance.under_load import (
     assert_nothing_lost,
@@ -33,15 +33,29 @@ def wrong_ways(
 
 @contextmanager
 def kept_away(plane: Plane, machine: str) -> Iterator[None]:
-    """The cloud lets nobody through to 9095 of a machine meanwhile."""
-    default = plane.lab.security_groups()[DEFAULT_GROUP]
+    """Somebody's own table on the machine drops 9095 meanwhile."""
+    own, table = plane.machine_namespace(machine), "table inet in_the_way"
+    hook = "chain in { type filter hook input priority 10; tcp dport 9095 drop; }"
+    in_namespace(own, "nft", "-f", "-", input=f"{table} {{ {hook}\n}}\n")
+    try:
+        yield
+    finally:
+        in_namespace(own, "nft", "delete", *table.split())
+
+
+@contextmanager
+def in_a_group_without_9095(plane: Plane, machine: str) -> Iterator[None]:
+    """An administrator has put the machine into a group of his own, which keeps 9095 closed."""
+    default, own = plane.lab.security_groups()[DEFAULT_GROUP], plane.doors.provider("lab")
+    group = own.group_of(machine)
     rules = [Rule(source=each.source, ports=WITHOUT_9095) for each in default]
     plane.lab.set_security_group("without-9095", rules)
     plane.lab.put_in_group(machine, "without-9095")
     try:
         yield
     finally:
-        plane.lab.put_in_group(machine, DEFAULT_GROUP)
+        plane.lab.put_in_group(machine, group)
+        plane.lab.remove_security_group("without-9095")
 
 
 def test_wrong_mappings_are_named_and_put_back_while_clients_go_on(
@@ -68,6 +82,19 @@ def test_wrong_mappings_are_named_and_put_back_while_clients_go_on(
     assert not changed(before, started(plane, demo))
     assert all(line["good"] for line in plane.json("access", "demo")["lines"])
     assert not set(others) & set(map(str, plane.lab.eips()))
+
+
+def test_an_administrators_group_that_keeps_9095_closed_is_named(
+    plane: Plane, demo: Demo, wrong_ways: tuple[Addresses, Addresses]
+) -> None:
+    _, others = wrong_ways
+    with in_a_group_without_9095(plane, plane.instance_machines("demo")[1].name):
+        said = plane.refused("set-public-access", "instance=demo", f"eips={','.join(others)}")
+    assert said == (
+        f'eips "{",".join(others)}": the security group without-9095, in which somebody put the '
+        "machine of broker 2, lets none of 0.0.0.0/0 through to 9095; open it there first, or put "
+        f"the machine into fleet-{demo.instance.id}"
+    )
 
 
 def test_mappings_that_are_wrong_in_themselves_are_refused(
