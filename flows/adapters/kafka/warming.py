@@ -6,30 +6,24 @@ acks=all requests take ten times what later ones take (gaps of half a second oth
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from confluent_kafka import KafkaException, Producer
 
 from flows.adapters.kafka.connection import Heard, Settings, late
 
-CONNECTIONS = 1
 _PRODUCER: Settings = {"acks": "all", "linger.ms": 0, "enable.idempotence": True}
 
 
 def warm(
     heard: Heard, settings: Settings, partition: tuple[str, int], requests: int, limit: float
 ) -> None:
-    """So many acks=all requests, over connections of their own, were answered one by one."""
-    each = max(1, requests // CONNECTIONS)
+    """So many acks=all requests over a connection of their own were answered, one by one.
 
-    def connection(_: int) -> None:
-        own = {"message.timeout.ms": int(limit * 1000), "error_cb": heard.error}
-        producer = Producer({**settings, **_PRODUCER, **own}, logger=heard)
-        for _ in range(each):
-            _request(producer, partition, limit)
-
-    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        list(pool.map(connection, range(CONNECTIONS)))
+    More connections at a time would take the cores of those who serve (ADR 7).
+    """
+    own = {"message.timeout.ms": int(limit * 1000), "error_cb": heard.error}
+    producer = Producer({**settings, **_PRODUCER, **own}, logger=heard)
+    for _ in range(requests):
+        _request(producer, partition, limit)
 
 
 def _request(producer: Producer, partition: tuple[str, int], limit: float) -> None:
