@@ -75,7 +75,10 @@ PHASES = (
     Phase(
         "user, disk, files, units",
         ("user, disk, files, units",),
-        ("deliver firewall, configuration and ZooKeeper",),
+        (
+            "deliver firewall, configuration and ZooKeeper",
+            "let through in the security group what the firewalls let in",
+        ),
         "one tar and one shell script against one play of three tasks, each of which starts a "
         "Python on each host, checks what is there and syncs each file",
     ),

@@ -121,6 +121,11 @@ def not_back(broker: int, before: int | None, state: ClusterState) -> str | None
     missing = not_registered(broker, before, state.registrations)
     if missing:
         return missing
+    return not_in_sync(broker, state)
+
+
+def not_in_sync(broker: int, state: ClusterState) -> str | None:
+    """Whether the broker is in every in-sync set that it should be in."""
     behind = absent_from(broker, state)
     return f"broker {broker} is not in sync yet: {_partitions(behind)}" if behind else None
 

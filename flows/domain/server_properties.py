@@ -15,6 +15,7 @@ from flows.domain.host_secrets import HostSecrets, ListenerStores
 from flows.domain.instance import Broker, Instance
 from flows.domain.jvm import jvm
 from flows.domain.listeners import Listener, ListenerName, Protocol
+from flows.domain.product_topics import OFFSETS_PARTITIONS, TRANSACTION_PARTITIONS
 
 CIPHER_SUITES = (
     "TLS_AES_256_GCM_SHA384",
@@ -55,7 +56,11 @@ _SHORT_STALLS = {
 }
 _TOLD = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 _STATIC = {
+    # A broker that starts before the product made these topics looks for groups and transactions
+    # in as many partitions, until it starts again.
+    "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS),
     "offsets.topic.replication.factor": "3",
+    "transaction.state.log.num.partitions": str(TRANSACTION_PARTITIONS),
     "transaction.state.log.replication.factor": "3",
     "transaction.state.log.min.isr": "2",
     "log.retention.check.interval.ms": "60000",

@@ -28,7 +28,7 @@ def follow_group(site: Site, instance: Instance) -> None:
         _follow(site, group, rules, outside)
 
 
-@step("security group {group}: let through what the firewalls let in")
+@step("let through in the security group what the firewalls let in")
 def _follow(site: Site, group: str, rules: Sequence[GroupRule], outside: Sequence[str]) -> None:
     site.provider.set_security_group(group, rules)
     for name in outside:

@@ -12,10 +12,12 @@ from flows.domain.instance import Broker, Instance
 from flows.domain.rolling import AtRisk, restarts_machine
 from flows.steps.hosts import on_each
 from flows.steps.one_broker import ClosedDoor
-from flows.steps.waiting import Gate
+from flows.steps.waiting import Gate, steady
 
 CALM_SECONDS = 120.0
 """How long the others may take to get into a state in which one of them can be stopped."""
+LOOKS = 3
+"""A broker that has just come back can lose its place again: so often it must be seen there."""
 BACK_SECONDS = 180.0
 """How long a broker may take to start, and replication to stand still."""
 
@@ -84,12 +86,13 @@ def registered_anew(
 
 
 def leaders_back(instance: Instance, broker: Broker) -> Gate:
-    """The broker leads what it should."""
-    return Gate(
-        f"broker {broker.id} leads what it should",
-        CALM_SECONDS,
-        lambda site: gates.not_leading(broker.id, site.zookeeper.state(instance)),
-    )
+    """The broker leads what it should and is in sync everywhere, at several looks in a row."""
+
+    def reason(site: Site) -> str | None:
+        state = site.zookeeper.state(instance)
+        return gates.not_leading(broker.id, state) or gates.not_in_sync(broker.id, state)
+
+    return steady(Gate(f"broker {broker.id} leads what it should", CALM_SECONDS, reason), LOOKS)
 
 
 def all_lead(instance: Instance) -> Gate:

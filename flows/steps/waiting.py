@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows.adapters.site import Site
 from flows.domain.errors import EffectFailed, GateTimeout
@@ -28,6 +28,20 @@ class Gate:
     reason: Callable[[Site], str | None]
     moving: Callable[[Site], object] | None = None
     pause_seconds: float = POLL_SECONDS
+
+
+def steady(gate: Gate, looks: int) -> Gate:
+    """The same condition, true at so many looks in a row."""
+    seen: list[None] = []
+
+    def reason(site: Site) -> str | None:
+        if (missing := gate.reason(site)) is not None:
+            seen.clear()
+            return missing
+        seen.append(None)
+        return None if len(seen) >= looks else f"seen {len(seen)} times in a row, of {looks}"
+
+    return replace(gate, reason=reason)
 
 
 @step("wait until {gate.words}")

@@ -73,6 +73,8 @@ def test_parameters_have_the_defaults_of_the_contract(key: str) -> None:
         ("zookeeper.set.acl", "true", "nodes belong to the login, not to the world"),
         ("allow.everyone.if.no.acl.found", "true", "a topic without a grant is open (SPEC 3)"),
         ("offsets.topic.replication.factor", "3", "the loss of a broker loses no offsets"),
+        ("offsets.topic.num.partitions", "24", "as many as the product makes"),
+        ("transaction.state.log.num.partitions", "12", "as many as the product makes"),
         ("transaction.state.log.replication.factor", "3", "nor transactions"),
         ("transaction.state.log.min.isr", "2", "nor those acknowledged"),
         ("log.retention.check.interval.ms", "60000", "the default looks every five minutes"),
