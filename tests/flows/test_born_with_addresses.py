@@ -42,8 +42,13 @@ def reached() -> World:
     return world
 
 
-ASSIGNED = range(11, 14)
-"""The effects of a creation that give EIPs to machines."""
+def assigned() -> list[int]:
+    """Which effects of a creation give EIPs to machines."""
+    world = World()
+    world.ask(create_instance, PUBLIC)
+    return [at for at, name in enumerate(world.effects.log) if name == "FakeProvider._assign"]
+
+
 GROWTH_EFFECTS = effects_of(reached(), add_brokers, MORE)
 
 
@@ -82,7 +87,7 @@ def test_an_eip_that_leads_nowhere_ends_the_creation_and_leaves_nothing() -> Non
 
 
 @pytest.mark.parametrize("trouble", [Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER])
-@pytest.mark.parametrize("at", ASSIGNED)
+@pytest.mark.parametrize("at", assigned())
 def test_a_creation_that_was_killed_is_finished(at: int, trouble: Trouble) -> None:
     world = World()
     world.effects.trouble_at, world.effects.trouble = at, trouble
