@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from flows.domain.errors import Refused
 from flows.settings import CHECKOUT, load_settings
 
 BIN = Path(sys.executable).parent
+NICE = 10
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,17 @@ STATIC = (
 
 
 def check_all(*, everything: bool, without_lab: bool) -> int:
-    """Every stage has passed, or the first that did not is named; answers the exit code.
+    """Every stage has passed, or those that did not are named; answers the exit code.
 
-    The tests come last, so that pytest's closing line is the last one when all is well; those in
-    the lab run also when others have failed, since both take long.
+    The tests come last, so that pytest's closing line is the last one when all is well; those
+    without a lab run beside those in it, which wait for machines most of the time.
     """
     missing = _missing_for_lab()
     if not all(_passes(stage) for stage in STATIC):
         return 1
     if missing:
         _say_skipped(missing)
-    tests = stages_of_tests(everything=everything, with_lab=not missing)
-    failed = [stage.name for stage in tests if not _passes(stage, quietly=stage is tests[-1])]
+    failed = failed_stages(stages_of_tests(everything=everything, with_lab=not missing))
     if failed:
         print(f"── FAILED: {', '.join(failed)}", flush=True)
         return 1
@@ -62,12 +64,46 @@ def check_all(*, everything: bool, without_lab: bool) -> int:
 
 
 def stages_of_tests(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
-    """The tests: what needs no lab by a process for each core, then what does, alone."""
+    """The tests: what needs no lab by a process for each core, then what does."""
     slow = "" if everything else " and not slow"
     by_cores = ("-n", "auto", "--maxprocesses=8", "--dist=loadfile")
     apart = Stage("pytest", _tool("pytest", "-m", f"not lab{slow}", *by_cores))
     in_lab = Stage("pytest in the lab", _tool("pytest", "-m", f"lab{slow}"))
     return (apart, in_lab) if with_lab else (apart,)
+
+
+def failed_stages(stages: Sequence[Stage]) -> list[str]:
+    """Which of the tests failed; all but the last are told of once that one has ended."""
+    *others, last = stages
+    with ExitStack() as stack:
+        beside = [stack.enter_context(_beside(stage)) for stage in others]
+        results = [(last, _passes(last, quietly=not others))]
+        results += [(stage, told()) for stage, told in zip(others, beside, strict=True)]
+    return [stage.name for stage, passed in results if not passed]
+
+
+@contextmanager
+def _beside(stage: Stage) -> Iterator[Callable[[], bool]]:
+    """The stage runs with what the others leave of the cores; called, it tells how it ended."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            ("nice", "-n", str(NICE), *stage.argv), cwd=CHECKOUT, env=_environment(),
+            stdout=said, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+        def told() -> bool:
+            passed = process.wait() == 0
+            said.seek(0)
+            print(f"── {stage.name}, beside: {time.monotonic() - began:.1f} s", flush=True)
+            print(said.read(), end="", flush=True)
+            return passed
+
+        try:
+            yield told
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def benchmark(name: str, arguments: Sequence[str]) -> int:

@@ -76,6 +76,7 @@ def test_another_certificate_on_the_clients_way_is_seen_from_there_and_all_is_pu
 
 
 @pytest.mark.usefixtures("open_ways")
+@pytest.mark.slow
 def test_with_mutual_tls_every_way_wants_a_certificate(
     plane: Plane, demo: Demo, by_eips: Far, by_endpoints: Far, tmp_path: Path
 ) -> None:
