@@ -32,10 +32,11 @@ def wrong_ways(
 
 
 @contextmanager
-def kept_away(plane: Plane, machine: str) -> Iterator[None]:
-    """Somebody's own table on the machine drops 9095 meanwhile."""
+def kept_away(plane: Plane, machine: str, product: str) -> Iterator[None]:
+    """Somebody's own table on the machine lets nobody but the product through to 9095 meanwhile."""
     own, table = plane.machine_namespace(machine), "table inet in_the_way"
-    hook = "chain in { type filter hook input priority 10; tcp dport 9095 drop; }"
+    drop = f"ip saddr != {product} tcp dport 9095 drop"
+    hook = f"chain in {{ type filter hook input priority 10; {drop}; }}"
     in_namespace(own, "nft", "-f", "-", input=f"{table} {{ {hook}\n}}\n")
     try:
         yield
@@ -69,7 +70,8 @@ def test_wrong_mappings_are_named_and_put_back_while_clients_go_on(
             lost = plane.fails(
                 "set-endpoints", "instance=demo", f"addresses={one},{nowhere},wrong.example"
             )
-        with kept_away(plane, plane.instance_machines("demo")[1].name):
+        product = demo.instance.control_address
+        with kept_away(plane, plane.instance_machines("demo")[1].name, product):
             closed = plane.fails("set-public-access", "instance=demo", f"eips={','.join(others)}")
     assert f"broker 1 at {two}:9011: broker 2 answers there" in swapped
     assert f"broker 2 at {one}:9011: broker 1 answers there" in swapped
