@@ -128,7 +128,11 @@ def plan_replacement(instance: Instance, request: ReplaceCertificates) -> Certif
     return CertificatePlan(
         f"Replace the certificates of {instance.name}",
         tuple(steps),
-        _warnings(request),
+        (
+            *_warnings(request),
+            *(_shown_certificates(before) if drops else ()),
+            *_kept_names(instance),
+        ),
         instance=instance,
         wish=wish,
         drops_after=drops,
@@ -150,7 +154,8 @@ def plan_finish(instance: Instance, request: FinishCertificateOverlap) -> Certif
         return CertificatePlan(title, instance=instance, wish=before)
     check_every_broker(instance)
     steps = tuple(dropping_steps(instance, numbers))
-    return CertificatePlan(title, steps, (BLIND,), instance=instance, wish=wish)
+    told = (BLIND, *_shown_certificates(before))
+    return CertificatePlan(title, steps, told, instance=instance, wish=wish)
 
 
 def check_is_due(wish: Wish, request: FinishCertificateOverlap, now: datetime) -> None:
@@ -228,6 +233,37 @@ def dropping_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
             f"{numbers.crossed} are refused at their next connection ({LIVE})",
             f"leaf {numbers.leaf} authority {numbers.authority} alone",
         )
+
+
+def _shown_certificates(wish: Wish) -> tuple[str, ...]:
+    """What a drop means for clients that show certificates themselves."""
+    if not wish.mutual_tls:
+        return ()
+    return (
+        "clients that show a certificate of the old authority are refused too: issue new ones to "
+        "them first (issue-client-certificate another=true)",
+    )
+
+
+def _kept_names(instance: Instance) -> tuple[str, ...]:
+    """Which names stay in the certificates although clients come by them no more, if any do."""
+    kept = [f"{place}: {', '.join(names)}" for place, names in _names_left(instance)]
+    if not kept:
+        return ()
+    return (
+        "names by which clients come no more stay in the certificates, because a broker that has "
+        f"served a name does not take a certificate without it: {'; '.join(kept)}",
+    )
+
+
+def _names_left(instance: Instance) -> Iterator[tuple[str, list[str]]]:
+    access = instance.wish.access.model_copy(update={"served": ()})
+    bare = replace(instance, wish=instance.wish.model_copy(update={"access": access}))
+    pairs = zip(client_listeners(instance), client_listeners(bare), strict=True)
+    for (broker, listener), (_, used) in pairs:
+        left = set(listener.certificate_names) - set(used.certificate_names)
+        if left:
+            yield f"broker {broker.id} {listener.name}", sorted(left)
 
 
 def _warnings(request: ReplaceCertificates) -> tuple[str, ...]:

@@ -149,12 +149,31 @@ def check_names(facts: UploadFacts, instance: Instance, *, accept_san_gap: bool)
     return gap
 
 
+def check_same_upload(begun: UploadFacts | None, brought: UploadFacts | None) -> None:
+    """Refuses another upload than the one that a replacement, which was cut off, has begun with.
+
+    Some brokers serve that one already, and stores of it lie under the number of the replacement.
+    """
+    if begun is None or brought is None or _says(begun) == _says(brought):
+        return
+    raise Refused(
+        f"keystore: a replacement by the certificate {begun.subject} (SHA-256 {begun.sha256[:16]}) "
+        f"was begun and is not finished, and this one is {brought.subject} "
+        f"({brought.sha256[:16]}); accepted is the same upload again, and any other once that one "
+        "is served"
+    )
+
+
 def clients_broken(facts: UploadFacts, present: UploadFacts | None) -> bool:
     """Whether clients that trust what the present upload's clients trust refuse the new one.
 
     A user's authority cannot sign its successor here, because its key is the user's.
     """
     return present is not None and not set(present.trusted) & set(facts.trusted)
+
+
+def _says(facts: UploadFacts) -> tuple[str, frozenset[str]]:
+    return facts.sha256, frozenset(facts.trusted)
 
 
 def _names(name: str, host: str) -> bool:

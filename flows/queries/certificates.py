@@ -85,7 +85,7 @@ def _side(instance: Instance, kind: Kind) -> SideView:
         own=numbers.authority in numbers.uploaded,
         trusted=list(numbers.trusted),
         overlap_until=until.isoformat() if until else None,
-        phase=_phase(numbers),
+        phase=_phase(numbers) if kind == "clients" else _internal_phase(numbers),
     )
 
 
@@ -102,6 +102,16 @@ def _phase(numbers: Certificates) -> str:
     )
     return (
         f"authority {numbers.authority}, {whose}, {crossed}; authority {old} may be trusted{until}"
+    )
+
+
+def _internal_phase(numbers: Certificates) -> str:
+    if not numbers.overlaps:
+        return _phase(numbers)
+    trusted = " and ".join(map(str, numbers.trusted))
+    return (
+        f"authority {numbers.authority}, the instance's own; brokers and the product trust "
+        f"{trusted} until rotate-internal-authority has come to its end"
     )
 
 

@@ -176,7 +176,7 @@ def _key_names(instance: Instance) -> Iterable[str]:
 
 def _keystore(site: Site, instance: Instance, broker: Broker, listener: Listener) -> Store:
     password = _store_password(site)
-    crossed = _numbers(instance, listener).crossed
+    crossed = _crossed(instance, listener)
     cross = _cross_certificate(site, instance, listener, crossed) if crossed else None
 
     def make() -> str:
@@ -237,8 +237,16 @@ def _trust_name(instance: Instance, kind: Kind) -> str:
     return f"store-{kind}-trust-{'-'.join(map(str, certificates(instance.wish, kind).trusted))}"
 
 
+def _crossed(instance: Instance, listener: Listener) -> int | None:
+    """The old authority that signs the present one too, where clients may trust that one alone.
+
+    Brokers and the product trust the new one before anybody shows a certificate of it.
+    """
+    return _numbers(instance, listener).crossed if listener.for_clients else None
+
+
 def _store_name(instance: Instance, broker: Broker, listener: Listener) -> str:
-    crossed = _numbers(instance, listener).crossed
+    crossed = _crossed(instance, listener)
     return _leaf_name(instance, broker, listener) + (f".x{crossed}" if crossed else "")
 
 

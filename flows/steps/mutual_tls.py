@@ -8,8 +8,9 @@ from flows.adapters.secrets.kept import PROBE_PASSWORD, kept
 from flows.adapters.site import Site
 from flows.domain.cluster import Login
 from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.firewall import open_to_product
 from flows.domain.instance import Broker, Instance
-from flows.domain.listeners import Listener, ListenerName
+from flows.domain.listeners import Listener
 from flows.domain.mutual_tls import closed_to_clients, open_to_clients, was_told
 from flows.domain.names import PROBE_USER
 from flows.domain.seen_clients import MINUTES, SeenClient, addresses_of, users_of
@@ -43,7 +44,7 @@ def remake_client_listeners(site: Site, instance: Instance, broker: Broker, befo
 
 
 def lets_in_as_wished(instance: Instance, broker: Broker) -> Gate:
-    """The probe comes in by what is wished, and nobody without it."""
+    """The probe comes in by what is wished, and nobody without it, wherever clients come."""
     reason = _no_certificate_wanted if instance.wish.mutual_tls else _no_password_wanted
     return Gate(
         f"broker {broker.id} lets clients in as wished",
@@ -78,22 +79,27 @@ def _remake(site: Site, instance: Instance, broker: Broker) -> None:
 
 
 def _no_certificate_wanted(site: Site, instance: Instance, broker: Broker) -> str | None:
-    private = _private(instance, broker)
-    address = str(broker.address)
-    if not site.tls.accepts(address, private.port, probe_leaf(site, instance)):
-        return f"broker {broker.id} refuses a certificate of the instance's authority"
-    if site.tls.accepts(address, private.port, None):
-        return f"broker {broker.id} lets clients without a certificate in"
+    leaf = probe_leaf(site, instance)
+    for listener in _client_listeners(instance, broker):
+        place = f"broker {broker.id} {listener.name}"
+        if not site.tls.accepts(str(broker.address), listener.port, leaf):
+            return f"{place} refuses a certificate of the instance's authority"
+        if site.tls.accepts(str(broker.address), listener.port, None):
+            return f"{place} lets clients without a certificate in"
     return None
 
 
 def _no_password_wanted(site: Site, instance: Instance, broker: Broker) -> str | None:
+    for listener in _client_listeners(instance, broker):
+        # Before any login a broker says what it can do: so far a client gets without a certificate.
+        if not site.tls.accepts(str(broker.address), listener.port, None):
+            return f"broker {broker.id} {listener.name} refuses clients without a certificate"
     password = kept(site.secrets, instance, PROBE_PASSWORD)
     if site.kafka.accepts(instance, broker, Login(PROBE_USER, password, "SCRAM-SHA-512")):
         return None
     return f"broker {broker.id} does not let the probe in by its password"
 
 
-def _private(instance: Instance, broker: Broker) -> Listener:
-    found = instance.listeners(broker)
-    return next(each for each in found if each.name is ListenerName.PRIVATE)
+def _client_listeners(instance: Instance, broker: Broker) -> tuple[Listener, ...]:
+    """Those that the product can ask: all by which clients come."""
+    return tuple(each for each in open_to_product(instance, broker) if each.for_clients)

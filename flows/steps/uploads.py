@@ -18,24 +18,22 @@ from flows.domain.certificates import Certificates
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Instance
 from flows.domain.uploaded import Upload, UploadedCertificates, UploadFacts
-from flows.domain.uploads import UPLOAD_FIELDS
+from flows.domain.uploads import UPLOAD_FIELDS, check_same_upload
 from flows.steps.step import step
 
 
 def with_upload(site: Site, instance: Instance, secrets: Mapping[str, str]) -> Instance:
     """The instance with what the request brought, and what is served of an earlier upload.
 
-    A replacement that was cut off goes on with the certificate that it had begun with. Refused,
-    by the rule that is broken, when clients would refuse the certificate.
+    A replacement that was cut off goes on with the certificate that it had begun with, and with no
+    other. Refused, by the rule that is broken, when clients would refuse the certificate.
     """
     settled = (instance.settled_wish or instance.wish).client_facing
-    given = _begun(site.secrets, instance, settled) or _brought(secrets, site.clock.now())
-    present = _kept(site.secrets, instance.id, settled)
-    upload = Upload(
-        given=given,
-        facts=facts_of(given) if given else None,
-        present=facts_of(present) if present else None,
-    )
+    begun = _begun(site.secrets, instance, settled)
+    brought = _brought(secrets, site.clock.now())
+    check_same_upload(_facts(begun), _facts(brought))
+    given, present = begun or brought, _kept(site.secrets, instance.id, settled)
+    upload = Upload(given=given, facts=_facts(given), present=_facts(present))
     return replace(instance, upload=upload)
 
 
@@ -58,6 +56,10 @@ def facts_of(upload: UploadedCertificates) -> UploadFacts:
         authority=anchor.subject,
         trusted=tuple(describe(pem).sha256 for pem in upload.trusted),
     )
+
+
+def _facts(upload: UploadedCertificates | None) -> UploadFacts | None:
+    return facts_of(upload) if upload else None
 
 
 def _brought(secrets: Mapping[str, str], now: datetime) -> UploadedCertificates | None:

@@ -189,6 +189,15 @@ def java(
     return done.stdout
 
 
+def python_sample(namespace: str, bundle: Path, topic: str, *options: str) -> None:
+    """The bundle's Python sample, as it is, wrote ten messages and read as many."""
+    for verb, word in (("produce", "delivered: "), ("consume", "received: ")):
+        command = (sys.executable, "python/client.py", verb, topic, *options)
+        done = in_namespace(namespace, *command, cwd=bundle)
+        assert done.returncode == 0, done.stderr
+        assert len([line for line in done.stdout.splitlines() if line.startswith(word)]) == 10
+
+
 def in_namespace(namespace: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """A command, run in a network namespace of the lab."""
     return subprocess.run(

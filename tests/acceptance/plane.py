@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from flows.adapters.site import Doors
 from flows.adapters.stage import PlainStage
-from flows.domain.errors import Refused
+from flows.domain.errors import EffectFailed, GateTimeout, Refused
 from flows.domain.instance import Instance, Machine
 from flows.domain.operations import Caller, Door
 from flows.doors.catalogue import operation_named
@@ -108,6 +108,12 @@ class Plane:
     def refused(self, operation: str, *wish: str) -> str:
         """The sentence with which the wish is refused."""
         with pytest.raises(Refused) as caught:
+            self.ask(operation, *wish)
+        return str(caught.value)
+
+    def fails(self, operation: str, *wish: str) -> str:
+        """What is said by an operation that began and could not be carried out."""
+        with pytest.raises((EffectFailed, GateTimeout)) as caught:
             self.ask(operation, *wish)
         return str(caught.value)
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from flows.domain.errors import EffectFailed, GateTimeout
+from tests.acceptance.certified import (
+    MESSAGES,
+    assert_served,
+    by_certificate,
+    certificate_of,
+    chains,
+    differing,
+    logins,
+    switch_mutual_tls,
+    without_certificate,
+)
 from tests.acceptance.parts import PASSWORD, Demo, Secured, client
 from tests.acceptance.plane import Plane
+from tests.acceptance.spoiling import in_between, lacking_names
 from tests.acceptance.test_firewall import open_ports
 from tests.acceptance.under_load import (
     assert_nothing_lost,
@@ -20,7 +34,6 @@ from tests.acceptance.under_load import (
     started,
 )
 
-MESSAGES = 30
 PORTS = (9011, 9090, 9091, 9092, 9093, 9094, 9095, 9999, 2181, 2888, 3888)
 Addresses = tuple[str, ...]
 
@@ -77,6 +90,13 @@ def by_endpoints(demo: Demo, endpoints: Addresses, tmp_path_factory: pytest.Temp
     return Far(demo.plane, tmp_path_factory.mktemp("far"), demo.name, servers)
 
 
+@pytest.fixture(scope="module")
+def by_eips(demo: Demo, eips: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Far:
+    """A client that comes by EIPs."""
+    servers = ",".join(f"{eip}:9095" for eip in eips)
+    return Far(demo.plane, tmp_path_factory.mktemp("farther"), demo.name, servers)
+
+
 def told_at_9011(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """What clients of 9011 are told, broker by broker."""
     return [str(line["told"]) for line in lines if line["listener"] == "CROSS"]
@@ -88,10 +108,8 @@ def run(plane: Plane, operation: str, *wish: str) -> str:
 
 
 def fails(plane: Plane, operation: str, *wish: str) -> str:
-    """What is said of a mapping that is put back."""
-    with pytest.raises((EffectFailed, GateTimeout)) as failed:
-        run(plane, operation, *wish)
-    return str(failed.value)
+    """What is said of a change that is put back."""
+    return plane.fails(operation, "instance=demo", *wish)
 
 
 def round_trip(
@@ -108,6 +126,34 @@ def round_trip(
         topic=topic,
         messages=MESSAGES,
     )
+
+
+@contextmanager
+def mutual_tls(plane: Plane) -> Iterator[None]:
+    """It is on meanwhile."""
+    try:
+        switch_mutual_tls(plane, "on")
+        yield
+    finally:
+        switch_mutual_tls(plane, "off")
+
+
+def with_password(demo: Demo, servers: str) -> dict[str, str]:
+    """A client of these servers that logs in."""
+    return demo.settings() | {"bootstrap.servers": servers}
+
+
+def logged_in(ways: Mapping[str, str], settings: Callable[[str], Mapping[str, str]]) -> set[str]:
+    """What clients of every network are answered; each sends a request and reads the answer.
+
+    With TLS 1.3 the handshake of a client without a certificate succeeds.
+    """
+
+    def answer(namespace: str) -> str:
+        return str(client(namespace, verb="log_in", settings=settings(ways[namespace])))
+
+    with ThreadPoolExecutor() as pool:
+        return set(pool.map(answer, ways))
 
 
 def test_a_client_outside_comes_by_eips(
@@ -187,6 +233,44 @@ def test_certificates_are_replaced_for_clients_of_other_networks(
     assert_nothing_lost(told.answer)
     outside = demo.settings() | {"bootstrap.servers": ",".join(f"{eip}:9095" for eip in eips)}
     assert client(plane.lab.client("outside").netns, verb="log_in", settings=outside) == "ok"
+
+
+def test_another_certificate_on_the_clients_way_is_seen_from_there_and_all_is_put_back(
+    plane: Plane, demo: Demo, open_ways: None, by_eips: Far, tmp_path: Path
+) -> None:
+    """It lacks the name by which clients come; what the brokers serve is right all the time."""
+    outside, second = plane.lab.client("outside").netns, by_eips.servers.split(",")[1]
+    before, place = chains(demo, 9095), (second.partition(":")[0], 9095)
+    with load(plane, by_eips, spread_topic(plane, demo, "diverted"), "outside") as told:
+        with in_between(outside, place, lacking_names(demo), tmp_path):
+            said = fails(plane, "replace-certificates")
+        assert f"broker 2 PUBLIC, seen from outside at {second}: the certificate that" in said
+        assert said.endswith(f"is not for {place[0]}; it was told its old stores again")
+        assert differing(before, chains(demo, 9095)) == {1}, "2 is as before, 3 was left alone"
+        assert logins(by_eips, outside) == {"ok"}
+        run(plane, "replace-certificates")
+    assert_nothing_lost(told.answer)
+    assert differing(before, chains(demo, 9095)) == {1, 2, 3}
+
+
+@pytest.mark.usefixtures("open_ways")
+def test_with_mutual_tls_every_way_wants_a_certificate(
+    plane: Plane, demo: Demo, by_eips: Far, by_endpoints: Far, tmp_path: Path
+) -> None:
+    ways = {
+        plane.lab.client("outside").netns: by_eips.servers,
+        plane.lab.client("vpc").netns: by_endpoints.servers,
+    }
+    dora = certificate_of(plane, "dora", tmp_path / "dora")
+    with mutual_tls(plane):
+        for namespace, servers in ways.items():
+            assert_served(namespace, by_certificate(servers, dora), f"certified-{namespace}")
+        assert "ok" not in logged_in(ways, lambda servers: without_certificate(servers, dora))
+        assert "ok" not in logged_in(ways, lambda servers: with_password(demo, servers))
+        run(plane, "revoke-client-certificate", "user=dora")
+        assert "ok" not in logged_in(ways, lambda servers: by_certificate(servers, dora))
+    assert logged_in(ways, lambda servers: with_password(demo, servers)) == {"ok"}
+    assert "ok" not in logged_in(ways, lambda servers: without_certificate(servers, dora))
 
 
 def test_swapped_endpoints_are_named_and_put_back(

@@ -6,33 +6,33 @@ No broker restarts: every process is the same before and after.
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from certs.client_settings import TRUSTSTORE_PASSWORD
 from certs.stores import client_truststore
-from tests.acceptance.parts import NAMES_FROM_A_FILE, PASSWORD, Demo, Secured, client, unpack_jars
+from tests.acceptance.certified import (
+    Trusting,
+    assert_served,
+    chains,
+    cut_among_brokers,
+    differing,
+    internal_certificates,
+    killed_after,
+    logins,
+    trusting,
+)
+from tests.acceptance.parts import NAMES_FROM_A_FILE, Demo, client, unpack_jars
 from tests.acceptance.plane import Plane
-from tests.acceptance.under_load import assert_nothing_lost, engine, load, spread_topic, started
-
-
-@dataclass(frozen=True)
-class Trusting(Secured):
-    """The instance as a client sees it that trusts one authority alone."""
-
-    authority: Path
-
-    def settings(self, user: str = "alice", password: str = PASSWORD) -> dict[str, str]:
-        """A librdkafka client's connection."""
-        return {**super().settings(user, password), "ssl.ca.location": str(self.authority)}
+from tests.acceptance.spoiling import lacking_names, of_a_stranger, spoiled_store
+from tests.acceptance.under_load import assert_nothing_lost, load, spread_topic, started
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,27 +45,32 @@ def nobody_restarts(plane: Plane, demo: Demo) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def lan(plane: Plane, demo: Demo) -> str:
+    """A client's place in the network of the instance."""
+    return plane.lab.client("lan").netns
+
+
+@pytest.fixture(scope="module")
 def old(plane: Plane, demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Trusting:
     """Who trusts the authority from before."""
-    return _trusting(plane, demo, tmp_path_factory.mktemp("old"), newest=False)
+    return trusting(demo, tmp_path_factory.mktemp("old"), newest=False)
 
 
 def test_clients_of_either_authority_go_on_until_the_old_one_is_dropped(
-    plane: Plane, demo: Demo, old: Trusting, tmp_path: Path
+    plane: Plane, demo: Demo, lan: str, old: Trusting, tmp_path: Path
 ) -> None:
     topics = [spread_topic(plane, demo, name) for name in ("trusts-old", "trusts-new", "java")]
     with _java_producer(plane, old, topics[2], tmp_path) as java:
         with load(plane, old, topics[0]) as of_old:
             plane.ask("replace-certificates", "instance=demo")
             _replace_authority_while_killed(plane)
-            new = _trusting(plane, demo, tmp_path, newest=True)
+            new = trusting(demo, tmp_path, newest=True)
             with load(plane, new, topics[1]) as of_new:
-                assert _logins(plane, old) == {"ok"}, "also at new connections"
+                assert logins(old, lan) == {"ok"}, "also at new connections"
                 plane.ask("replace-certificates", "instance=demo")
         assert_nothing_lost(of_old.answer)
         assert_nothing_lost(of_new.answer)
     assert java.errors == ""
-    lan = plane.lab.client("lan").netns
     found = client(
         lan,
         verb="read_all",
@@ -77,53 +82,79 @@ def test_clients_of_either_authority_go_on_until_the_old_one_is_dropped(
 
 
 def test_after_the_drop_only_the_new_authority_is_let_in(
-    plane: Plane, demo: Demo, old: Trusting, tmp_path: Path
+    plane: Plane, demo: Demo, lan: str, old: Trusting, tmp_path: Path
 ) -> None:
     early = plane.refused("finish-certificate-overlap", "instance=demo")
     assert "clients may trust the old authority until" in early
-    new = _trusting(plane, demo, tmp_path, newest=True)
+    new = trusting(demo, tmp_path, newest=True)
     topic = spread_topic(plane, demo, "dropped")
     with load(plane, new, topic) as of_new:
         plane.ask("finish-certificate-overlap", "instance=demo", "before_its_date=true")
     assert_nothing_lost(of_new.answer)
-    assert _logins(plane, new) == {"ok"}
-    lan = plane.lab.client("lan").netns
+    assert logins(new, lan) == {"ok"}
     assert "certificate verify failed" in client(lan, verb="log_in", settings=old.settings())
     again = plane.ask("finish-certificate-overlap", "instance=demo")
     assert "nothing to do" in again
     demo.forget_bundle()
 
 
+def test_a_wrong_store_is_put_back_on_its_broker_and_clients_go_on(
+    plane: Plane, demo: Demo, lan: str
+) -> None:
+    """Kafka itself refuses fewer names; what it takes, and clients do not, is seen by a look."""
+    before, topic = chains(demo), spread_topic(plane, demo, "spoiled")
+    second = (str(demo.instance.broker(2).address), 9093)
+    with load(plane, demo, topic) as told:
+        with spoiled_store(demo, 2, lacking_names(demo)):
+            said = plane.fails("replace-certificates", "instance=demo")
+        assert "SubjectAltNames do not match" in said
+        with spoiled_store(demo, 2, of_a_stranger(demo, second)):
+            said = plane.fails("replace-certificates", "instance=demo")
+        assert "broker 2 PRIVATE: it serves the certificate" in said
+        assert said.endswith("which is another one; it was told its old stores again")
+        assert differing(before, chains(demo)) == {1}, "2 is as before, and 3 was left alone"
+        assert plane.json("show", "demo")["status"] == "Change failed"
+        assert logins(demo, lan) == {"ok"}
+        plane.ask("replace-certificates", "instance=demo")
+    assert_nothing_lost(told.answer)
+    assert differing(before, chains(demo)) == {1, 2, 3}
+    assert plane.json("show", "demo")["status"] == "Running"
+
+
+@pytest.mark.slow
+def test_the_internal_authority_rotates_and_nobody_is_locked_out(
+    plane: Plane, demo: Demo, lan: str
+) -> None:
+    """The engine dies while some brokers show certificates of the new one already."""
+    wish = ("rotate-internal-authority", "instance=demo")
+    before, topic = internal_certificates(demo), spread_topic(plane, demo, "rotated")
+    with load(plane, demo, topic) as told:
+        killed_after(plane, wish, "broker 2: show and trust what is wished", times=2)
+        assert plane.doors.kafka.cluster(demo.instance).brokers == (1, 2, 3)
+        amid = internal_certificates(demo)
+        plane.succeeds("run", *wish)
+        assert plane.doors.kafka.cluster(demo.instance).brokers == (1, 2, 3)
+        cut_among_brokers(demo)
+        assert_served(lan, demo.settings(), "after-the-rotation")
+    assert_nothing_lost(told.answer)
+    assert {1, 2} <= differing(before, amid), "it was killed once brokers showed new ones"
+    after = internal_certificates(demo)
+    assert not {each.serial for each in before.values()} & {each.serial for each in after.values()}
+    assert not {each.issuer for each in before.values()} & {each.issuer for each in after.values()}
+    (internal,) = _sides(plane, "internal")
+    assert internal["trusted"] == [internal["authority"]]
+
+
+def _sides(plane: Plane, side: str) -> list[dict[str, Any]]:
+    shown = plane.json("certificates", "demo")["sides"]
+    return [each for each in shown if each["side"] == side]
+
+
 def _replace_authority_while_killed(plane: Plane) -> None:
     """The engine dies once one broker serves the new certificates, and somebody else goes on."""
-    wish = ("run", "replace-certificates", "instance=demo", "scope=authority")
-    process = plane.start(*wish)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip().startswith("broker 1: serve its certificates"):
-            os.kill(engine(plane, "demo"), signal.SIGKILL)
-            break
-    process.communicate(timeout=300)
-    plane.succeeds(*wish)
-
-
-def _trusting(plane: Plane, demo: Demo, directory: Path, *, newest: bool) -> Trusting:
-    """A client with the newest authority of the bundle alone, or with the oldest."""
-    bundle = directory / "their-bundle"
-    plane.succeeds("bundle", "demo", "-o", str(bundle))
-    pems = (bundle / "phy_ca.crt").read_text().split("-----BEGIN")[1:]
-    authority = directory / "trusted.pem"
-    authority.write_text(f"-----BEGIN{pems[-1 if newest else 0]}")
-    return Trusting(plane, directory, demo.name, authority)
-
-
-def _logins(plane: Plane, trusting: Trusting) -> set[str]:
-    lan = plane.lab.client("lan").netns
-    found = client(
-        lan, verb="log_in_everywhere", settings=trusting.settings(), mechanisms=["SCRAM-SHA-512"]
-    )
-    assert len(found) == 3
-    return set(found.values())
+    wish = ("replace-certificates", "instance=demo", "scope=authority")
+    killed_after(plane, wish, "broker 1: serve its certificates")
+    plane.succeeds("run", *wish)
 
 
 @dataclass

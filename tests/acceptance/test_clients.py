@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import PASSWORD, Demo, client, in_namespace, java, unpack_jars
+from tests.acceptance.parts import PASSWORD, Demo, client, java, python_sample, unpack_jars
 from tests.acceptance.plane import Plane
 
 WRONG_PASSWORD = "Authentication failed"
@@ -81,18 +80,7 @@ def test_kafkas_console_tools_work_with_the_bundle(demo: Demo, lan: str, scratch
 def test_the_python_sample_runs_as_it_is(demo: Demo, lan: str, scratch: Path) -> None:
     password = scratch / "password"
     password.write_text(PASSWORD)
-    for verb in ("produce", "consume"):
-        done = in_namespace(
-            lan,
-            sys.executable,
-            "python/client.py",
-            verb,
-            "orders",
-            "--password-file",
-            str(password),
-            cwd=demo.bundle,
-        )
-        assert done.returncode == 0, done.stderr
+    python_sample(lan, demo.bundle, "orders", "--password-file", str(password))
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from flows.domain.cluster import Permission
-from tests.acceptance.parts import Demo, client, in_namespace, java, unpack_jars
+from tests.acceptance.certified import (
+    by_certificate,
+    certificate_of,
+    switch_mutual_tls,
+    without_certificate,
+)
+from tests.acceptance.parts import Demo, client, java, python_sample, unpack_jars
 from tests.acceptance.plane import Plane, wait_until
 
 OPERATIONS = ("Read", "Write", "Describe", "DescribeConfigs")
@@ -34,22 +39,22 @@ def nobody_restarts(plane: Plane, demo: Demo) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def robert(plane: Plane, demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a certificate of robert's, who is no user with a password."""
-    return _certificate(plane, "robert", tmp_path_factory.mktemp("robert") / "bundle")
+    return certificate_of(plane, "robert", tmp_path_factory.mktemp("robert") / "bundle")
 
 
 @pytest.fixture(scope="module")
 def carla(plane: Plane, demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a certificate of carla's."""
-    return _certificate(plane, "carla", tmp_path_factory.mktemp("carla") / "bundle")
+    return certificate_of(plane, "carla", tmp_path_factory.mktemp("carla") / "bundle")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def mutual(plane: Plane, demo: Demo, lan: str, robert: Path, carla: Path) -> Iterator[None]:
     """It is on meanwhile, and off at the end, when alice's password counts again."""
     assert client(lan, verb="log_in", settings=demo.settings()) == "ok"
-    _switch(plane, "on")
+    switch_mutual_tls(plane, "on")
     yield
-    _switch(plane, "off")
+    switch_mutual_tls(plane, "off")
     assert client(lan, verb="log_in", settings=demo.settings()) == "ok"
     assert client(lan, verb="log_in", settings=_settings(demo, robert)) != "ok"
     again = plane.ask("set-mutual-tls", "instance=demo", "mutual_tls=off")
@@ -75,16 +80,13 @@ def test_confluent_kafka_comes_in_by_its_certificate(demo: Demo, lan: str, rober
 
 
 def test_nobody_else_comes_in(demo: Demo, lan: str, robert: Path) -> None:
-    own = ("ssl.certificate.location", "ssl.key.location")
-    without = {key: value for key, value in _settings(demo, robert).items() if key not in own}
+    without = without_certificate(demo.settings()["bootstrap.servers"], robert)
     assert client(lan, verb="log_in", settings=without) != "ok"
     assert client(lan, verb="log_in", settings=demo.settings()) != "ok"
 
 
 def test_the_samples_of_the_bundle_run_as_they_are(lan: str, robert: Path) -> None:
-    for verb in ("produce", "consume"):
-        done = in_namespace(lan, sys.executable, "python/client.py", verb, "certified", cwd=robert)
-        assert done.returncode == 0, done.stderr
+    python_sample(lan, robert, "certified")
 
 
 def test_kafkas_console_tools_come_in_by_the_key_store(
@@ -108,7 +110,7 @@ def test_kafkas_console_tools_come_in_by_the_key_store(
         *topic,
         *reading,
         "--consumer.config",
-        "console/client.properties",
+        "java/consumer.properties",
         bundle=robert,
     )
     assert "from Java" in read.splitlines()
@@ -152,35 +154,8 @@ def test_a_revoked_certificate_is_refused_and_its_connection_ends_while_others_s
     assert states == {"robert": "handed out", "carla": "revoked"}
 
 
-def _certificate(plane: Plane, user: str, target: Path) -> Path:
-    plane.ask("issue-client-certificate", "instance=demo", f"user={user}")
-    plane.succeeds("client-certificate", "demo", user, "-o", str(target))
-    assert target.stat().st_mode & 0o777 == 0o700
-    again = plane.fleet("client-certificate", "demo", user, "-o", str(target / "again"))
-    assert (again.returncode, "each is handed out once" in again.stderr) == (2, True)
-    return target
-
-
-def _switch(plane: Plane, mutual_tls: str) -> None:
-    """By an approved plan: who is connected changes from minute to minute in a story like this."""
-    wish = ("set-mutual-tls", "instance=demo", f"mutual_tls={mutual_tls}")
-    for _ in range(3):
-        shown = plane.json("run", *wish, "plan_only=true")
-        done = plane.fleet("run", *wish, f"approved_plan={shown['result']['plan']}")
-        if done.returncode != 2:
-            break
-    assert done.returncode == 0, done.stderr
-
-
 def _settings(demo: Demo, bundle: Path) -> dict[str, str]:
-    """A librdkafka client's connection, by the certificate in that bundle."""
-    return {
-        "bootstrap.servers": demo.settings()["bootstrap.servers"],
-        "security.protocol": "SSL",
-        "ssl.ca.location": str(bundle / "phy_ca.crt"),
-        "ssl.certificate.location": str(bundle / "client.crt"),
-        "ssl.key.location": str(bundle / "client.key"),
-    }
+    return by_certificate(demo.settings()["bootstrap.servers"], bundle)
 
 
 def _is_reading(plane: Plane, demo: Demo, users: set[str]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flows.monitoring.check_health import sweep
-from tests.acceptance.parts import client
+from tests.acceptance.parts import client, python_sample
 from tests.acceptance.plane import Plane
 from tests.acceptance.test_permissions import REFUSED
 
@@ -17,6 +19,11 @@ def test_clients_produce_and_consume_but_do_not_administrate(plane: Plane, plain
     assert answer == {"acknowledged": 9, "consumed": 9}
     sweep(plane.doors)
     assert client(lan, verb="try_everything", settings=settings, others_topic="open") == REFUSED
+
+
+def test_the_python_sample_runs_as_it_is(plane: Plane, plain: str, scratch: Path) -> None:
+    plane.succeeds("bundle", plain, "-o", str(scratch / "bundle"))
+    python_sample(plane.lab.client("lan").netns, scratch / "bundle", "open")
 
 
 def test_its_brokers_are_spread_over_the_zones(plane: Plane, plain: str) -> None:

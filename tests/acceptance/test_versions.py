@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from flows.domain.instance import Broker
 from flows.domain.versions import ListenerLimit
 from flows.monitoring.check_health import sweep
 from flows.steps.connections import tell_limits
+from tests.acceptance.certified import (
+    assert_served,
+    cut_among_brokers,
+    internal_certificates,
+    logins,
+    trusting,
+)
 from tests.acceptance.parts import PASSWORD, Secured, client, java, unpack_jars
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.test_connection_limits import FEW, crowded_out
@@ -151,6 +159,34 @@ def test_after_a_reboot_leaders_and_limits_are_back(older: Older) -> None:
     assert _enforces(older, broker) is older.limits
 
 
+def test_certificates_are_swapped_live_for_clients_of_either_authority(
+    older: Older, tmp_path: Path
+) -> None:
+    plane, before = older.plane, started(older.plane, older)
+    topics = [spread_topic(plane, older, name) for name in ("trusts-old", "trusts-new")]
+    old = trusting(older, tmp_path / "old", newest=False)
+    replacing = ("replace-certificates", f"instance={older.name}")
+    finishing = ("finish-certificate-overlap", f"instance={older.name}", "before_its_date=true")
+    with ExitStack() as until_the_drop:
+        of_old = until_the_drop.enter_context(load(plane, old, topics[0]))
+        plane.ask(*replacing)
+        plane.ask(*replacing, "scope=authority")
+        new = trusting(older, tmp_path / "new", newest=True)
+        with load(plane, new, topics[1]) as of_new:
+            assert logins(old, older.lan) == {"ok"}, "also at new connections"
+            plane.ask(*replacing)
+            until_the_drop.close()
+            plane.ask(*finishing)
+    older.forget_bundle()
+    assert_nothing_lost(of_old.answer)
+    assert_nothing_lost(of_new.answer)
+    assert None not in before.values()
+    assert started(plane, older) == before, "no broker restarted"
+    assert logins(new, older.lan) == {"ok"}
+    refused = client(older.lan, verb="log_in", settings=old.settings())
+    assert "certificate verify failed" in refused
+
+
 @pytest.mark.parametrize(
     ("operation", "wish"),
     [
@@ -176,6 +212,21 @@ def test_a_roll_loses_nothing(
     assert plane.json("show", older.name)["status"] == "Running"
     with capsys.disabled():
         print(f"\n{older.version} {operation}: worst acks=all gap {told.answer['worst_gap']} s")
+
+
+def test_the_internal_authority_rotates(older: Older) -> None:
+    """Live where brokers take another trust store; elsewhere each restarts in every phase."""
+    plane, live = older.plane, older.instance.wish.release.rotates_live
+    starts, before = started(plane, older), internal_certificates(older)
+    with load(plane, older, spread_topic(plane, older, "rotated")) as told:
+        plane.succeeds("run", "rotate-internal-authority", f"instance={older.name}", *ROLL)
+        cut_among_brokers(older)
+        assert_served(older.lan, older.settings(), "after-the-rotation")
+    assert_nothing_lost(told.answer)
+    assert changed(starts, started(plane, older)) == (set() if live else {1, 2, 3})
+    after = internal_certificates(older)
+    assert not {each.issuer for each in before.values()} & {each.issuer for each in after.values()}
+    assert plane.doors.kafka.cluster(older.instance).brokers == (1, 2, 3)
 
 
 def test_nothing_is_left_of_it(older: Older) -> None:

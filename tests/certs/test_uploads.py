@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,19 +119,20 @@ def test_what_is_no_store_is_refused(content: bytes) -> None:
 
 def test_a_huge_store_is_refused_before_it_is_read() -> None:
     content = b"\x30" * (LARGEST + 1)
-    assert sentence_of(upload(keystore=content)) == (
-        "keystore: it has 102,401 bytes; accepted are at most 102,400."
-    )
+    words = "it has 102,401 bytes; accepted are at most 102,400."
+    assert sentence_of(upload(keystore=content)) == f"keystore: {words}"
+    assert sentence_of(upload(truststore=content)) == f"truststore: {words}"
 
 
 @pytest.mark.parametrize("given", [upload(), JKS], ids=["PKCS#12", "JKS"])
 def test_a_truncated_store_is_refused_wherever_it_ends(given: Upload) -> None:
-    accepted = {
-        "keystore: accepted is a whole JKS or PKCS#12 store, and this one is damaged.",
-        "keystore: the password does not open it, or it was altered.",
-    }
-    for length in range(4, len(given.keystore), 101):
-        assert sentence_of(replace(given, keystore=given.keystore[:length])) in accepted
+    damaged = "accepted is a whole JKS or PKCS#12 store, and this one is damaged."
+    altered = "the password does not open it, or it was altered."
+    for name, content in (("keystore", given.keystore), ("truststore", given.truststore)):
+        accepted = {f"{name}: {damaged}", f"{name}: {altered}"}
+        for length in range(4, len(content), 101):
+            cut = replace(given, **{name: content[:length]})  # type: ignore[arg-type]
+            assert sentence_of(cut) in accepted
 
 
 @settings(deadline=None, max_examples=60)
@@ -192,6 +194,22 @@ def test_a_key_store_has_one_key(content: bytes, count: int) -> None:
 def test_a_key_that_does_not_fit_its_certificate_is_refused() -> None:
     content = jks_store([[Made(LEAF.certificate, ROOT.key), MIDDLE]])
     assert sentence_of(upload(content)) == "keystore: its private key does not fit its certificate."
+
+
+def test_a_key_that_fits_none_of_the_certificates_is_refused() -> None:
+    # So OpenSSL and cryptography write PKCS#12; neither makes an entry whose key does not fit.
+    key, others = ROOT.key, [LEAF.certificate, MIDDLE.certificate]
+    encryption = BestAvailableEncryption(PASSWORD.encode())
+    content = pkcs12.serialize_key_and_certificates(
+        b"localhost",
+        key,  # type: ignore[arg-type]
+        None,
+        others,
+        encryption,
+    )
+    assert sentence_of(upload(content)) == (
+        "keystore: its private key has no certificate; accepted is one."
+    )
 
 
 @pytest.mark.parametrize("key", [ed25519.Ed25519PrivateKey.generate()], ids=["Ed25519"])
@@ -320,6 +338,28 @@ def test_a_signature_with_sha_1_is_refused(tmp_path: Path) -> None:
         "certificate CN=broker.example.com: it is signed with sha1, which clients refuse; "
         "accepted are SHA-256, SHA-384 and SHA-512."
     )
+
+
+@pytest.mark.parametrize(
+    ("root", "rule"),
+    [
+        (
+            make(Says("Old Root", (-30, -1), extensions=(authority(),))),
+            "CN=Old Root: it expired 2026-05-31 12:00 UTC.",
+        ),
+        (
+            make(
+                Says("Weak Root", extensions=(authority(),)),
+                key=rsa.generate_private_key(65537, 1024),
+            ),
+            "CN=Weak Root: its RSA key has 1024 bits; accepted are 2048 to 8192.",
+        ),
+    ],
+    ids=["expired", "1024 bits"],
+)
+def test_an_authority_that_clients_should_not_trust_is_refused(root: Made, rule: str) -> None:
+    given = upload(pkcs12_keystore(make(Says(), root)), pkcs12_truststore([root]))
+    assert sentence_of(given) == f"certificate {rule}"
 
 
 def test_an_authority_with_a_key_of_another_kind_is_refused() -> None:

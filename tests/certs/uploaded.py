@@ -80,7 +80,7 @@ LEAF = make(Says(extensions=(names("10.0.0.1", "10.0.0.2", "10.0.0.3"),)), MIDDL
 
 
 def pkcs12_keystore(leaf: Made, others: Sequence[Made] = (), password: str = PASSWORD) -> bytes:
-    """A PKCS#12 key store; the key need not fit."""
+    """A PKCS#12 key store."""
     encryption = BestAvailableEncryption(password.encode())
     chain = [each.certificate for each in others]
     key: Any = leaf.key

@@ -14,6 +14,7 @@ from flows.domain.uploaded import UploadFacts
 from flows.domain.uploads import (
     SPECIAL,
     check_names,
+    check_same_upload,
     check_store_password,
     check_upload_fields,
     clients_broken,
@@ -119,6 +120,20 @@ def test_clients_are_broken_by_an_authority_that_none_of_them_trusts() -> None:
     assert not clients_broken(FACTS, None)
     assert not clients_broken(FACTS, replace(FACTS, trusted=("r0", "r1")))
     assert clients_broken(FACTS, replace(FACTS, trusted=("r0",)))
+
+
+def test_a_replacement_that_was_begun_goes_on_with_its_certificate_alone() -> None:
+    check_same_upload(None, FACTS)
+    check_same_upload(FACTS, None)
+    check_same_upload(FACTS, replace(FACTS))
+    for other in (replace(FACTS, sha256="bb"), replace(FACTS, trusted=("r0",))):
+        with pytest.raises(Refused) as refused:
+            check_same_upload(FACTS, other)
+        assert str(refused.value) == (
+            "keystore: a replacement by the certificate CN=kafka.example.com (SHA-256 aa) was "
+            f"begun and is not finished, and this one is CN=kafka.example.com ({other.sha256}); "
+            "accepted is the same upload again, and any other once that one is served"
+        )
 
 
 def test_an_upload_has_all_its_parts_or_none() -> None:

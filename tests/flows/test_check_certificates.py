@@ -12,7 +12,8 @@ from flows.adapters.records.observed import Observed
 from flows.certificates.issue_client_certificate import issue_client_certificate
 from flows.certificates.renew_certificates import renew_certificates
 from flows.certificates.replace_certificates import replace_certificates
-from flows.domain.errors import EffectFailed, Refused
+from flows.certificates.rotate_internal_authority import rotate_internal_authority
+from flows.domain.errors import EffectFailed, GateTimeout, Refused
 from flows.domain.expiry import CRITICAL_DAYS, WARNING_DAYS, Urgency, urgency
 from flows.domain.instance import UnitState
 from flows.domain.operations import Rating
@@ -126,6 +127,19 @@ def test_the_answer_tells_phases_and_what_is_served() -> None:
     assert {line["urgency"] for line in served.values()} == {"ok"}
     with pytest.raises(Refused):
         certificates(world.doors(), "nobody")
+
+
+def test_a_rotation_that_was_cut_off_is_told_as_one() -> None:
+    world = created(DEMO)
+    first = next(iter(world.provider.hosts.values()))
+    world.tls.wrong[first.machine.address] = world.tls.chain(first, "private")
+    with pytest.raises(GateTimeout):
+        world.ask(rotate_internal_authority, {"instance": "demo"})
+    sides = certificates(world.doors(), "demo")["sides"]
+    assert [side["phase"] for side in sides if side["side"] == "internal"] == [
+        "authority 1, the instance's own; brokers and the product trust 1 and 2 until "
+        "rotate-internal-authority has come to its end"
+    ]
 
 
 def test_an_open_instance_has_internal_certificates_only() -> None:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from certs.leaf import Leaf
+from flows.access.set_public_access import set_public_access
 from flows.adapters.secrets.client_certificates import waiting_leaf
+from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
 from flows.certificates.issue_client_certificate import issue_client_certificate
+from flows.certificates.replace_certificates import replace_certificates
 from flows.certificates.revoke_client_certificate import revoke_client_certificate
 from flows.certificates.set_mutual_tls import set_mutual_tls
 from flows.domain import paths
@@ -122,6 +125,32 @@ def test_a_revoked_certificate_is_let_in_by_nobody() -> None:
     assert let_in(world, leaf) == {False}
 
 
+def test_certificates_of_either_authority_are_let_in_until_the_old_one_is_dropped() -> None:
+    world = switched_on()
+    of_old = leaf_of(world)
+    world.ask(replace_certificates, {"instance": "demo", "scope": "authority"})
+    world.ask(issue_client_certificate, {"instance": "demo", "user": "carla"})
+    row = the_row(world)
+    of_new = waiting_leaf(world.secrets, row.id, row.wish.client_certificates[1])
+    assert let_in(world, of_old) == let_in(world, of_new) == {True}
+    dropping = {"instance": "demo", "before_its_date": True}
+    world.ask(finish_certificate_overlap, {**dropping, "plan_only": True})
+    assert "show a certificate of the old authority are refused too" in world.stage.pages["plan"]
+    world.ask(finish_certificate_overlap, dropping)
+    assert (let_in(world, of_old), let_in(world, of_new)) == ({False}, {True})
+
+
+def test_the_drop_in_the_same_run_names_certificates_of_the_old_authority_too() -> None:
+    told = "show a certificate of the old authority are refused too"
+    at_once = {"instance": "demo", "scope": "authority", "overlap": 0, "plan_only": True}
+    world = switched_on()
+    world.ask(replace_certificates, at_once)
+    assert told in world.stage.pages["plan"]
+    world = with_robert()
+    world.ask(replace_certificates, at_once)
+    assert told not in world.stage.pages["plan"]
+
+
 def test_users_can_be_made_though_nobody_logs_in() -> None:
     world = switched_on()
     assert world.ask(create_user, {"instance": "demo", "user": "carol"}).changed
@@ -130,7 +159,7 @@ def test_users_can_be_made_though_nobody_logs_in() -> None:
 def test_the_broker_that_does_not_do_it_gets_back_what_it_had() -> None:
     world = with_robert()
     world.tls.refusing = {world.provider.hosts[f"{the_row(world).id}-2-1"].machine.address}
-    with pytest.raises(GateTimeout, match="broker 2 refuses a certificate of the instance's"):
+    with pytest.raises(GateTimeout, match="broker 2 PRIVATE refuses a certificate of the"):
         world.ask(set_mutual_tls, ON)
     assert the_row(world).status is Status.CHANGE_FAILED
     cluster = world.kafka.clusters[the_row(world).id]
@@ -143,6 +172,37 @@ def test_the_broker_that_does_not_do_it_gets_back_what_it_had() -> None:
     world.tls.refusing.clear()
     world.ask(set_mutual_tls, ON)
     assert client_protocols(world) == {"SSL"}
+
+
+EIPS = ("203.0.113.1", "203.0.113.2", "203.0.113.3")
+
+
+@scene
+def reached() -> World:
+    """Clients outside come by EIPs."""
+    world = with_robert()
+    world.ask(set_public_access, {"instance": "demo", "eips": ",".join(EIPS)})
+    world.effects.log.clear()
+    return world
+
+
+def test_every_way_of_clients_wants_a_certificate_and_then_none() -> None:
+    world = reached()
+    second = world.provider.hosts[f"{the_row(world).id}-2-1"].machine.address
+    world.tls.careless = {f"{second}:9095"}
+    with pytest.raises(GateTimeout, match="broker 2 PUBLIC lets clients without a certificate in"):
+        world.ask(set_mutual_tls, ON)
+    world.tls.careless.clear()
+    world.ask(set_mutual_tls, ON)
+    hosts = world.provider.hosts.values()
+    assert {world.tls.accepts(host.machine.address, 9095, None) for host in hosts} == {False}
+
+    world.tls.refusing = {f"{second}:9095"}
+    with pytest.raises(GateTimeout, match="broker 2 PUBLIC refuses clients without a certificate"):
+        world.ask(set_mutual_tls, OFF)
+    world.tls.refusing.clear()
+    world.ask(set_mutual_tls, OFF)
+    assert {world.tls.accepts(host.machine.address, 9095, None) for host in hosts} == {True}
 
 
 @scene

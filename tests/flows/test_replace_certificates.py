@@ -250,6 +250,19 @@ def test_the_plan_says_the_way_and_whom_it_concerns() -> None:
     assert issuers(world) == {("g1",)}
 
 
+def test_the_plan_names_the_addresses_that_certificates_cannot_lose() -> None:
+    world = reached()
+    world.ask(replace_certificates, {**LEAF, "plan_only": True})
+    assert "come no more" not in world.stage.pages["plan"]
+    others = ("203.0.113.11", "203.0.113.12", "203.0.113.13")
+    world.ask(set_public_access, {"instance": "demo", "eips": ",".join(others), "keep_old": 0})
+    world.ask(replace_certificates, {**LEAF, "plan_only": True})
+    assert (
+        "a broker that has served a name does not take a certificate without it: "
+        f"broker 1 PUBLIC: {EIPS[0]}; broker 2 PUBLIC: {EIPS[1]}; broker 3 PUBLIC: {EIPS[2]}"
+    ) in world.stage.pages["plan"]
+
+
 def effects_of(world: World, operation: Operation[Any, Any], wish: Mapping[str, Any]) -> int:
     world.ask(operation, wish)
     return len(world.effects.log)

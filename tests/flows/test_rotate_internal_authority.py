@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from certs.facts import describe
 from flows.certificates.rotate_internal_authority import rotate_internal_authority
 from flows.domain import paths
 from flows.domain.errors import EffectFailed
-from flows.domain.instance import Status
+from flows.domain.instance import Instance, Status
 from flows.instances.replace_broker import replace_broker
 from tests.flows.worlds import DEMO, created, refused, the_row
 from tests.world.effects import Killed, Trouble
@@ -54,6 +56,23 @@ def test_it_rotates_without_a_restart() -> None:
     assert world.secrets.kept[the_row(world).id, "clients-authority-1"] == clients
     page = world.stage.pages["plan"]
     assert "| broker 1 INTERNAL, CONTROL | trust authority 2 beside 1 (live, no restart) |" in page
+
+
+def test_nothing_is_cross_signed_on_the_way() -> None:
+    """All trust the new authority before anybody shows a certificate of it."""
+    world = created(DEMO)
+    sent: set[int] = set()
+    alter = world.kafka.alter_broker
+
+    def told(instance: Instance, broker: int, values: Mapping[str, str]) -> None:
+        alter(instance, broker, values)
+        hosts = world.provider.hosts.values()
+        sent.update(len(world.tls.chain(each, "internal")) for each in hosts)
+
+    world.kafka.alter_broker = told  # type: ignore[method-assign]
+    world.ask(rotate_internal_authority, WISH)
+    assert sent == {1}
+    assert not [name for _, name in world.secrets.kept if "internal-cross" in name]
 
 
 def test_an_old_version_restarts_in_every_phase() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from cryptography import x509
 
 from certs.facts import describe
 from certs.pem import write_certificate
+from certs.users_stores import read_keystore
 from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
 from flows.certificates.replace_certificates import replace_certificates
 from flows.certificates.set_mutual_tls import set_mutual_tls
@@ -120,6 +122,17 @@ def test_an_upload_is_served_by_every_broker_after_a_roll_and_crossed_by_our_aut
     assert chain[1].endswith("clients CA g1")
     assert_at_rest(world, started=2)
     world.ask(finish_certificate_overlap, NOW)
+    assert served(world) == {("kafka.example by Example Root",)}
+    assert_at_rest(world, started=2)
+
+
+def test_stores_may_be_secret_blocks_with_the_file_in_base64() -> None:
+    world = laid(created(DEMO))
+    for field in ("keystore", "truststore"):
+        content = world.uploads.files.pop(f"server.{field}.jks")
+        world.secrets.blocks[f"their-{field}"] = b64encode(content).decode()
+    blocks = {"keystore": "their-keystore", "truststore": "their-truststore"}
+    world.ask(replace_certificates, {**UPLOAD, **blocks, "overlap": 0})
     assert served(world) == {("kafka.example by Example Root",)}
     assert_at_rest(world, started=2)
 
@@ -246,6 +259,33 @@ def test_a_broker_that_serves_something_else_stops_the_roll() -> None:
     world.tls.wrong.clear()
     world.ask(replace_certificates, UPLOAD)
     assert_at_rest(world, started=2)
+
+
+def test_another_upload_than_the_one_that_was_begun_is_refused() -> None:
+    """It was served instead of the new one once, and nothing said so."""
+    world = laid(created(DEMO))
+    world.tls.wrong |= dict.fromkeys(addresses(world), (write_certificate(OTHER_ROOT.certificate),))
+    with pytest.raises(GateTimeout):
+        world.ask(replace_certificates, UPLOAD)
+    world.tls.wrong.clear()
+    files = world.uploads.files
+    begun = fingerprint(world)
+    laid(world, root=OTHER_ROOT, subject="other.example")
+    assert refused(world, replace_certificates, UPLOAD) == (
+        f"keystore: a replacement by the certificate CN=kafka.example (SHA-256 {begun}) was begun "
+        f"and is not finished, and this one is CN=other.example ({fingerprint(world)}); accepted "
+        "is the same upload again, and any other once that one is served"
+    )
+    assert the_row(world).status is Status.CHANGE_FAILED
+    world.uploads.files = files
+    world.ask(replace_certificates, UPLOAD)
+    assert_at_rest(world, started=2)
+
+
+def fingerprint(world: World) -> str:
+    """How the certificate that a user has laid down is told from others."""
+    store = read_keystore("keystore", world.uploads.files["server.keystore.jks"], PASSWORD)
+    return describe(store.certificates[0]).sha256[:16]
 
 
 def effects_of(world: World, wish: Mapping[str, Any]) -> int:

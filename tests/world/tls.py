@@ -30,9 +30,11 @@ class FakeTls(Fake):
         self.effects = effects
         self._zookeeper = zookeeper
         self.wrong: dict[str, tuple[bytes, ...]] = {}
-        self.refusing: set[str] = set()
-        """Addresses that let no client in, whatever it shows."""
         """What addresses serve instead of what they were told, once a test says so."""
+        self.refusing: set[str] = set()
+        """Addresses, or `address:port`, that let no client in, whatever it shows."""
+        self.careless: set[str] = set()
+        """`address:port` that lets everybody in."""
 
     def served(
         self,
@@ -51,7 +53,9 @@ class FakeTls(Fake):
     def accepts(self, address: str, port: int, client: Leaf | None) -> bool:
         """Whether the broker trusts who signed the client's certificate."""
         host, listener = self._listener(address, port)
-        if address in self.refusing:
+        if f"{address}:{port}" in self.careless:
+            return True
+        if self.refusing & {address, f"{address}:{port}"}:
             return False
         if self._setting(host, f"listener.name.{listener}.ssl.client.auth") != "required":
             return True
