@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from flows.domain.certificate_ways import Way
 from flows.domain.certificates import Certificates
 from flows.domain.choices import choice
 from flows.domain.errors import Refused, refusal
@@ -29,7 +30,6 @@ from flows.domain.wish import Wish
 
 OVERLAP_DAYS = 7.0
 MOST_OVERLAP_DAYS = 365.0
-LIVE = "live, from a new file: no restart, no connection is cut"
 BLIND = (
     "that clients go on without an error proves nothing: open connections live on, and whoever "
     "does not trust the new authority is refused at the next connection (restart, idle close, a "
@@ -107,6 +107,11 @@ class CertificatePlan(RollPlan):
     def dropping(self) -> bool:
         """Whether a run that was cut off had begun to drop the old authority."""
         return self.drops_after and self.instance.wish == self.without_old_authority.wish
+
+    @property
+    def begins(self) -> bool:
+        """Whether no run has wished it yet."""
+        return self.instance.wish.client_facing == settled(self.instance).client_facing
 
     @property
     def as_settled(self) -> Instance:
@@ -215,7 +220,7 @@ def _serving_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
     for broker, listener in client_listeners(instance):
         yield PlannedStep(
             f"broker {broker.id} {listener.name}",
-            f"serve {_words(numbers)} ({LIVE})",
+            f"serve {_words(numbers)} ({Way.NEW_FILE})",
             f"leaf {numbers.leaf} authority {numbers.authority} crossed {numbers.crossed}",
         )
 
@@ -230,7 +235,7 @@ def dropping_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
         yield PlannedStep(
             f"broker {broker.id} {listener.name}",
             f"serve certificate {numbers.leaf} alone: clients that trust only authority "
-            f"{numbers.crossed} are refused at their next connection ({LIVE})",
+            f"{numbers.crossed} are refused at their next connection ({Way.NEW_FILE})",
             f"leaf {numbers.leaf} authority {numbers.authority} alone",
         )
 

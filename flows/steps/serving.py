@@ -85,6 +85,21 @@ def serve_more_names(
         _serve(site, instance, batch, before)
 
 
+@step("broker {broker.id}: serve the certificates from before")
+def serve_again(
+    site: Site, instance: Instance, broker: Broker, listeners: Listeners, begun: Instance
+) -> None:
+    """These listeners serve what the wish says, in the place of what was `begun` and is taken back.
+
+    Nothing is put back when that is not seen: there is nothing better than what it was before.
+    """
+    due = _due(site, instance, _wished(site, instance, (broker,), listeners))
+    for each in due:
+        _tell(site, instance, each, begun)
+    if due:
+        wait(site, served(instance, due))
+
+
 def served(instance: Instance, wished: Wished) -> Gate:
     """The brokers serve the whole chain of each of these stores, wherever clients come by."""
     first, *others = [str(broker.id) for broker, _ in wished]
@@ -125,26 +140,30 @@ def _wished(
 
 
 def _serve(site: Site, instance: Instance, wished: Wished, before: Instance) -> None:
-    due = [
-        each
-        for each, lack in zip(wished, on_each(_lacking(site, instance), wished), strict=True)
-        if lack or _unseen(instance, *each)
-    ]
+    due = _due(site, instance, wished)
     if not due:
         return
     on_each(lambda each: _tell(site, instance, each, before), due)
     try:
         wait(site, served(instance, due))
     except GateTimeout as silence:
-        raise EffectFailed(f"{silence}; {_put_all_back(site, before, due)}") from None
+        raise EffectFailed(f"{silence}; {_put_all_back(site, instance, before, due)}") from None
 
 
-def _put_all_back(site: Site, before: Instance, wished: Wished) -> str:
+def _due(site: Site, instance: Instance, wished: Wished) -> Wished:
+    """Who does not serve its stores, or is not seen to."""
+    lacks = on_each(_lacking(site, instance), wished)
+    return [
+        each for each, lack in zip(wished, lacks, strict=True) if lack or _unseen(instance, *each)
+    ]
+
+
+def _put_all_back(site: Site, instance: Instance, before: Instance, wished: Wished) -> str:
     """The brokers were told their stores of `before` again; says so, or why one was not."""
     # A broker refuses a certificate with fewer names than it has served: that is to be said beside
     # what went wrong, not instead of it.
     try:
-        on_each(lambda each: _put_back(site, before, *each), wished)
+        on_each(lambda each: _put_back(site, instance, before, each), wished)
     except EffectFailed as refusal:
         return f"not every broker took its old stores again: {refusal}"
     told = "they were told their" if len(wished) > 1 else "it was told its"
@@ -268,13 +287,16 @@ def _names(store: Store) -> frozenset[str]:
     return frozenset((*facts.ip_addresses, *facts.dns_names))
 
 
-def _put_back(site: Site, before: Instance, broker: Broker, listeners: Listeners) -> None:
+def _put_back(
+    site: Site, instance: Instance, before: Instance, wished: tuple[Broker, Stores]
+) -> None:
+    broker, listeners = wished
     old = _chosen(known_stores(site, before, broker), listeners)
     if not before.wish.release.more_names_live:
         # They may have been overwritten.
         files = [store_file(pair.keystore) for pair in old.values()]
         put_files(site, (broker,), lambda _: files)
-    site.kafka.alter_broker(before, broker.id, store_locations(old))
+    _tell(site, before, (broker, old), instance)
 
 
 def _chosen(

@@ -31,6 +31,8 @@ class FakeTls(Fake):
         self._zookeeper = zookeeper
         self.wrong: dict[str, tuple[bytes, ...]] = {}
         """What addresses serve instead of what they were told, once a test says so."""
+        self.rebuilt: dict[bytes, tuple[bytes, ...]] = {}
+        """Certificate -> the chain that Java makes of its store, where that is another one."""
         self.refusing: set[str] = set()
         """Addresses, or `address:port`, that let no client in, whatever it shows."""
         self.careless: set[str] = set()
@@ -47,6 +49,7 @@ class FakeTls(Fake):
         """The chain in the store that the broker uses."""
         host, listener = self._listener(address, port)
         pems = self.wrong.get(address) or self.chain(host, listener)
+        pems = self.rebuilt.get(pems[0], pems)
         facts = describe(pems[0])
         return ServedChain(pems, facts.serial, facts.not_after)
 
