@@ -19,6 +19,7 @@ from flows.domain.certificates import Certificates
 from flows.domain.choices import choice
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Broker, Instance
+from flows.domain.kept_names import kept_sentence
 from flows.domain.listeners import Listener
 from flows.domain.plan import PlannedStep
 from flows.domain.request import InstanceRequest
@@ -136,7 +137,7 @@ def plan_replacement(instance: Instance, request: ReplaceCertificates) -> Certif
         (
             *_warnings(request),
             *(_shown_certificates(before) if drops else ()),
-            *_kept_names(instance),
+            *((kept,) if (kept := kept_sentence(instance)) else ()),
         ),
         instance=instance,
         wish=wish,
@@ -248,27 +249,6 @@ def _shown_certificates(wish: Wish) -> tuple[str, ...]:
         "clients that show a certificate of the old authority are refused too: issue new ones to "
         "them first (issue-client-certificate another=true)",
     )
-
-
-def _kept_names(instance: Instance) -> tuple[str, ...]:
-    """Which names stay in the certificates although clients come by them no more, if any do."""
-    kept = [f"{place}: {', '.join(names)}" for place, names in _names_left(instance)]
-    if not kept:
-        return ()
-    return (
-        "names by which clients come no more stay in the certificates, because a broker that has "
-        f"served a name does not take a certificate without it: {'; '.join(kept)}",
-    )
-
-
-def _names_left(instance: Instance) -> Iterator[tuple[str, list[str]]]:
-    access = instance.wish.access.model_copy(update={"served": ()})
-    bare = replace(instance, wish=instance.wish.model_copy(update={"access": access}))
-    pairs = zip(client_listeners(instance), client_listeners(bare), strict=True)
-    for (broker, listener), (_, used) in pairs:
-        left = set(listener.certificate_names) - set(used.certificate_names)
-        if left:
-            yield f"broker {broker.id} {listener.name}", sorted(left)
 
 
 def _warnings(request: ReplaceCertificates) -> tuple[str, ...]:

@@ -210,7 +210,8 @@ class Instance:
             own = (str(broker.address), *access.cross_names(broker.id))
         elif listener.name is ListenerName.PUBLIC:
             own = access.public_names(broker.id)
-        served = access.served_names(broker.id, listener.name)
+        start = self.wish.start_of(broker.id)
+        served = access.served_names(broker.id, listener.name, start)
         also = dict.fromkeys(name for name in (*own, *served) if name != listener.advertised_host)
         return replace(listener, also_named=tuple(also))
 

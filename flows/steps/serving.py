@@ -59,6 +59,14 @@ def write_stores(site: Site, instance: Instance) -> None:
     put_files(site, instance.brokers, files)
 
 
+@step("broker {broker.id}: start with certificates without the names that were dropped")
+def give_stores(site: Site, instance: Instance, broker: Broker) -> None:
+    """The host of one broker holds the stores of the wish, and its file names them."""
+    secrets = host_secrets(site, instance, broker)
+    files = (*store_files(secrets), properties_file(instance, broker, secrets))
+    put_files(site, (broker,), lambda _: files)
+
+
 @step("broker {broker.id}: serve its certificates")
 def serve_live(
     site: Site, instance: Instance, broker: Broker, listeners: Listeners, before: Instance
