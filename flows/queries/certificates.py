@@ -9,7 +9,7 @@ from typing import TypedDict
 from certs.authority import Kind
 from flows.adapters.secrets.kept import certificates as numbers_of
 from flows.adapters.site import Doors
-from flows.adapters.tls.seen import seen_certificates
+from flows.adapters.tls.seen import Sight, seen_certificates
 from flows.domain.certificates import Certificates
 from flows.domain.expiry import SeenCertificate
 from flows.domain.instance import Instance
@@ -65,7 +65,8 @@ def certificates(doors: Doors, name: str) -> CertificatesView:
         control_address=provider.control_address(),
         client_network=provider.client_network(),
     )
-    seen = seen_certificates(doors.secrets, doors.tls, instance)
+    sight = Sight(doors.secrets, doors.tls, doors.hosts(row.id))
+    seen = seen_certificates(sight, instance)
     return CertificatesView(
         instance=row.wish.name,
         observed=now.isoformat(),

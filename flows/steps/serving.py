@@ -23,6 +23,7 @@ from flows.domain.served import differs
 from flows.domain.served_elsewhere import Place, by_network, differs_there, places_elsewhere
 from flows.domain.server_properties import store_locations
 from flows.domain.vantage import no_vantage
+from flows.steps.believing import disbelieved
 from flows.steps.certificates import control_leaf, known_stores, listener_stores
 from flows.steps.delivery import host_secrets, put_files
 from flows.steps.hosts import on_each
@@ -196,7 +197,9 @@ def _serves(site: Site, instance: Instance, broker: Broker, wished: Stores) -> s
             found = site.tls.served(
                 str(broker.address), listener.port, client=_shown(site, instance, listener)
             )
-            reason = differs(found, keystore_chain(store.content, store.password))
+            reason = differs(found, keystore_chain(store.content, store.password)) or disbelieved(
+                site, instance, listener, found.pems
+            )
             if reason:
                 return f"broker {broker.id} {listener.name}: {reason}"
     return None
