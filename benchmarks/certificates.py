@@ -1,10 +1,11 @@
-"""Replacing certificates under load: live, beside a roll over the brokers that would do the same.
+"""Replacing certificates under load: live, beside replacements that take a roll over the brokers.
 
 `fleet bench certificates [--times N] [--rolls N] [--results DIR]`, as root. It brings up a lab, a
 control plane and a secured instance of its own and leaves nothing of them. One client, not the
 product, measures everything in the same run: it writes with acks=all and reads a topic with three
-replicas, two of them in sync. The roll is the product's own, which is the kindest way to make
-brokers read other files. A goal that is not met is printed as such.
+replicas, two of them in sync. A roll replaces them too: by a user's certificate of another subject,
+which brokers take only at their start, so that each one's stores are swapped while it is down. It
+is the product's own roll, the kindest there is to clients. A goal that is not met is printed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +24,9 @@ from typing import Any
 from benchmarks.creating.machine import Machine, describe
 from benchmarks.creating.report import Goal
 from benchmarks.creating.surroundings import blank_place, control_plane
-from benchmarks.restarting.arms import opened, our_roll
+from benchmarks.restarting.arms import opened
 from benchmarks.restarting.pages import ended, goal_table, keep, machine_words
+from benchmarks.restarting.replacing import end_overlap, own_authority, rolling_replacement
 from benchmarks.restarting.turns import (
     SHORTEST_GAP,
     Ground,
@@ -37,7 +39,7 @@ from benchmarks.restarting.turns import (
     sums,
 )
 from benchmarks.rolling import NAME, RESULTS, TOPIC, prepared
-from certs.authority import new_authority
+from certs.authority import Authority, new_authority
 from certs.leaf import LeafRequest, issue
 from certs.stores import broker_keystore
 
@@ -47,7 +49,7 @@ CALM, LEAF, AUTHORITY, DROP, ROLL = (
     "replace: same authority",
     "replace: new authority, crossed",
     "drop the old authority",
-    "roll over the brokers",
+    "replace: another subject, rolling",
 )
 
 
@@ -135,18 +137,29 @@ def markdown(result: Result) -> str:
     )
 
 
-def _turns(ground: Ground, times: int, rolls: int) -> list[tuple[str, Work]]:
-    def roll() -> float:
-        our_roll(ground.place, NAME)
-        return seconds_of_newest(ground)
-
+def _turns(ground: Ground, times: int, rolls: int) -> Iterator[tuple[str, Work]]:
+    """What is measured, in turn; whatever one of them leaves open is ended before the next."""
     each = [
         (CALM, calm),
         (LEAF, asking(ground, "replace-certificates")),
         (AUTHORITY, asking(ground, "replace-certificates", scope="authority")),
         (DROP, asking(ground, "finish-certificate-overlap", before_its_date="true")),
     ]
-    return [*each * times, *[(ROLL, roll)] * rolls]
+    yield from each * times
+    authority = own_authority()
+    for number in range(rolls):
+        yield ROLL, _rolling(ground, authority, number)
+        end_overlap(ground.place, NAME)
+
+
+def _rolling(ground: Ground, authority: Authority, number: int) -> Work:
+    replace = rolling_replacement(ground.place, NAME, authority, number)
+
+    def work() -> float:
+        replace()
+        return seconds_of_newest(ground)
+
+    return work
 
 
 def _measured(ground: Ground, settings: Mapping[str, Any], work: Work) -> Turn:
@@ -183,7 +196,7 @@ def _goals(arms: Mapping[str, Sequence[Turn]], issuing: float, brokers: int) -> 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fleet bench certificates", description=__doc__)
     parser.add_argument("--times", type=int, default=3, help="replacements of each kind, 1 or more")
-    parser.add_argument("--rolls", type=int, default=1, help="rolls beside them; 0: none")
+    parser.add_argument("--rolls", type=int, default=1, help="rolling replacements; 0: none")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write them")
     return parser
 

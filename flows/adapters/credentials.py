@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from certs.authority import Kind
 from certs.facts import describe
 from certs.leaf import Leaf
@@ -11,6 +14,7 @@ from flows.adapters.secrets.kept import (
     ZOOKEEPER_PASSWORD,
     control_leaf_name,
     kept,
+    kept_authorities,
     probe_leaf_name,
     read_leaf,
     read_upload,
@@ -32,7 +36,7 @@ def kafka_credentials(secrets: Secrets, instance: Instance) -> Credentials:
         control_certificate_pem=leaf.certificate_pem.decode(),
         control_key_pem=leaf.key_pem.decode(),
         internal_ca_pem=_trusted(secrets, instance, "internal"),
-        clients_ca_pem=_trusted(secrets, instance, "clients") if secured else None,
+        clients_ca_pem=_trusted_clients(secrets, instance) if secured else None,
         probe_user=PROBE_USER,
         probe_password=kept(secrets, instance, PROBE_PASSWORD) if secured else None,
         probe_certificate_pem=probe.certificate_pem.decode() if probe else None,
@@ -43,13 +47,31 @@ def kafka_credentials(secrets: Secrets, instance: Instance) -> Credentials:
 
 def _lacks_names(secrets: Secrets, instance: Instance) -> bool:
     """Whether a user's own certificate is served although it lacks a name; that was accepted."""
-    numbers = instance.wish.client_facing
-    if numbers.authority not in numbers.uploaded:
-        return False
-    upload = read_upload(kept(secrets, instance, upload_name(numbers.authority)))
-    facts = describe(upload.chain[0])
-    named = (*facts.ip_addresses, *facts.dns_names)
-    return bool(missing_names(named, names_in_use(instance)))
+    for each in _may_be_served(instance):
+        numbers = each.wish.client_facing
+        text = secrets.get(each.id, upload_name(numbers.authority))
+        if text is None or numbers.authority not in numbers.uploaded:
+            continue
+        facts = describe(read_upload(text).chain[0])
+        if missing_names((*facts.ip_addresses, *facts.dns_names), names_in_use(each)):
+            return True
+    return False
+
+
+def _may_be_served(instance: Instance) -> Iterator[Instance]:
+    """The instance as it is wished, and with what a roll-back has not taken back everywhere yet."""
+    yield instance
+    begun = instance.wish.client_facing.taken_back
+    if begun is not None:
+        wish = instance.wish.model_copy(update={"client_facing": begun})
+        yield replace(instance, wish=wish)
+
+
+def _trusted_clients(secrets: Secrets, instance: Instance) -> str:
+    present, *begun = _may_be_served(instance)
+    trusted = trusted_authorities(secrets, present, "clients")
+    also = (pem for each in begun for pem in kept_authorities(secrets, each, "clients"))
+    return b"".join(dict.fromkeys((*trusted, *also))).decode()
 
 
 def _probe_leaf(secrets: Secrets, instance: Instance) -> Leaf | None:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flows.adapters.stage import Findings, Stage
 from flows.domain.cluster import (
@@ -212,6 +212,26 @@ class Ansible(Protocol):
         ...
 
 
+T = TypeVar("T")
+
+
+class Stream(Protocol):
+    """Bytes in both directions."""
+
+    def sendall(self, data: bytes, /) -> object: ...
+    def recv(self, size: int, /) -> bytes:
+        """What has come; nothing at the end."""
+        ...
+
+
+class Tunnel(Protocol):
+    """A way to one port that a host itself opens."""
+
+    def talk(self, conversation: Callable[[Stream], T]) -> T:
+        """What came of a conversation over a new connection; EffectFailed when there is none."""
+        ...
+
+
 class Hosts(Protocol):
     """Machines over SSH with pinned host keys; one round trip per question."""
 
@@ -272,6 +292,10 @@ class Hosts(Protocol):
 
     def clients(self, machine: Machine) -> tuple[SeenClient, ...]:
         """Who asked the broker of this machine for something in the last ten minutes."""
+        ...
+
+    def tunnel(self, machine: Machine, port: int) -> Tunnel:
+        """The way to a port of the machine's own address, as somebody on it would connect."""
         ...
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]: ...
@@ -495,10 +519,12 @@ class Tls(Protocol):
         *,
         server_name: str | None = None,
         client: Leaf | None = None,
+        tunnel: Tunnel | None = None,
     ) -> ServedChain:
         """The whole chain that is served there; EffectFailed when no handshake succeeds.
 
-        A listener that demands a certificate is asked with one (`client`).
+        A listener that demands a certificate is asked with one (`client`); where the control plane
+        is not let in, a `tunnel` leads there.
         """
         ...
 

@@ -46,6 +46,9 @@ def replace_certificates(site: Site, plan: CertificatePlan) -> None:
     the next. An upload that is served already is not served anew.
     """
     overlapping = replace(plan.instance, wish=dated(plan, site.clock.now()))
+    if plan.begins:
+        # What a run made that was cut off before it was wished: nobody was ever told of it.
+        forget_superseded(site, plan.as_wished, plan.as_settled)
     if plan.upload is not None:
         keep_upload(site, plan.wish.client_facing.authority, plan.upload)
     if plan.rolls and not plan.dropping:

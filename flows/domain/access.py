@@ -76,17 +76,18 @@ class FormerEips(BaseModel):
 
 
 class ServedNames(BaseModel):
-    """Names that one process of a broker has served at a listener before the present ones.
+    """Names that a broker has served at a listener, started as its wish then said.
 
-    Kafka 2.7 refuses fewer names in the same process, so they stay until the broker starts anew;
-    `process` is its start, in seconds since 1970.
+    Kafka 2.7 refuses fewer names in the same process, so they stay until the broker is started
+    anew; `start` is the machine and the generation for which it was started (`Wish.start_of`). A
+    process that came back by itself has what it was told before, so its start does not count.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     broker: int
     listener: str
-    process: float
+    start: tuple[int, int]
     names: tuple[str, ...]
 
 
@@ -150,9 +151,13 @@ class Access(BaseModel):
         lists = (self.coming_eips, former)
         return tuple(each[broker - 1] for each in lists if broker <= len(each))
 
-    def served_names(self, broker: int, listener: str) -> tuple[str, ...]:
-        """The names that a certificate of this listener may not lose yet."""
-        found = (each for each in self.served if (each.broker, each.listener) == (broker, listener))
+    def served_names(self, broker: int, listener: str, start: tuple[int, int]) -> tuple[str, ...]:
+        """The names that a certificate of this listener may not lose in a process of that start."""
+        found = (
+            each
+            for each in self.served
+            if (each.broker, each.listener) == (broker, listener) and each.start >= start
+        )
         return tuple(dict.fromkeys(name for each in found for name in each.names))
 
 

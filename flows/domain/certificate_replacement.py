@@ -14,10 +14,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from flows.domain.certificate_ways import Way
 from flows.domain.certificates import Certificates
 from flows.domain.choices import choice
 from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Broker, Instance
+from flows.domain.kept_names import kept_sentence
 from flows.domain.listeners import Listener
 from flows.domain.plan import PlannedStep
 from flows.domain.request import InstanceRequest
@@ -29,7 +31,6 @@ from flows.domain.wish import Wish
 
 OVERLAP_DAYS = 7.0
 MOST_OVERLAP_DAYS = 365.0
-LIVE = "live, from a new file: no restart, no connection is cut"
 BLIND = (
     "that clients go on without an error proves nothing: open connections live on, and whoever "
     "does not trust the new authority is refused at the next connection (restart, idle close, a "
@@ -109,6 +110,11 @@ class CertificatePlan(RollPlan):
         return self.drops_after and self.instance.wish == self.without_old_authority.wish
 
     @property
+    def begins(self) -> bool:
+        """Whether no run has wished it yet."""
+        return self.instance.wish.client_facing == settled(self.instance).client_facing
+
+    @property
     def as_settled(self) -> Instance:
         """The instance as the last operation that succeeded left it."""
         return replace(self.instance, wish=settled(self.instance))
@@ -131,7 +137,7 @@ def plan_replacement(instance: Instance, request: ReplaceCertificates) -> Certif
         (
             *_warnings(request),
             *(_shown_certificates(before) if drops else ()),
-            *_kept_names(instance),
+            *((kept,) if (kept := kept_sentence(instance)) else ()),
         ),
         instance=instance,
         wish=wish,
@@ -215,7 +221,7 @@ def _serving_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
     for broker, listener in client_listeners(instance):
         yield PlannedStep(
             f"broker {broker.id} {listener.name}",
-            f"serve {_words(numbers)} ({LIVE})",
+            f"serve {_words(numbers)} ({Way.NEW_FILE})",
             f"leaf {numbers.leaf} authority {numbers.authority} crossed {numbers.crossed}",
         )
 
@@ -230,7 +236,7 @@ def dropping_steps(instance: Instance, numbers: Certificates) -> Iterator[Planne
         yield PlannedStep(
             f"broker {broker.id} {listener.name}",
             f"serve certificate {numbers.leaf} alone: clients that trust only authority "
-            f"{numbers.crossed} are refused at their next connection ({LIVE})",
+            f"{numbers.crossed} are refused at their next connection ({Way.NEW_FILE})",
             f"leaf {numbers.leaf} authority {numbers.authority} alone",
         )
 
@@ -243,27 +249,6 @@ def _shown_certificates(wish: Wish) -> tuple[str, ...]:
         "clients that show a certificate of the old authority are refused too: issue new ones to "
         "them first (issue-client-certificate another=true)",
     )
-
-
-def _kept_names(instance: Instance) -> tuple[str, ...]:
-    """Which names stay in the certificates although clients come by them no more, if any do."""
-    kept = [f"{place}: {', '.join(names)}" for place, names in _names_left(instance)]
-    if not kept:
-        return ()
-    return (
-        "names by which clients come no more stay in the certificates, because a broker that has "
-        f"served a name does not take a certificate without it: {'; '.join(kept)}",
-    )
-
-
-def _names_left(instance: Instance) -> Iterator[tuple[str, list[str]]]:
-    access = instance.wish.access.model_copy(update={"served": ()})
-    bare = replace(instance, wish=instance.wish.model_copy(update={"access": access}))
-    pairs = zip(client_listeners(instance), client_listeners(bare), strict=True)
-    for (broker, listener), (_, used) in pairs:
-        left = set(listener.certificate_names) - set(used.certificate_names)
-        if left:
-            yield f"broker {broker.id} {listener.name}", sorted(left)
 
 
 def _warnings(request: ReplaceCertificates) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """replace-certificates with a user's own certificate, and back from it: the plan of either.
 
-Kafka changes a certificate's subject, or drops a name of it, only when a broker starts (2.7 refuses
-it live, and older releases take it in another file only). So whoever changes it that way rolls; a
-successor of the same subject, with at least the same names, is served live like our own.
+Kafka changes a certificate's subject only when a broker starts, and 2.7 drops a name of it only
+then. So whoever changes it that way rolls; any other successor is served live like our own
+(`flows.domain.certificate_ways`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from flows.domain.certificate_replacement import (
     dropping_steps,
     plan_replacement,
 )
+from flows.domain.certificate_ways import Way, way_to_names
 from flows.domain.certificates import Certificates
 from flows.domain.errors import Refused, refusal
+from flows.domain.gates import is_left_out
 from flows.domain.impact import check_at_risk, closing_steps, felt_with, impact_on
 from flows.domain.instance import Instance
 from flows.domain.plan import PlannedStep
@@ -29,11 +31,7 @@ from flows.domain.restart import check_answering, is_due, raised
 from flows.domain.uploaded import Upload, UploadedCertificates, UploadFacts
 from flows.domain.uploads import Source, check_names, clients_broken
 from flows.domain.users import check_every_broker, settled
-from flows.domain.versions import VersionName
 from flows.domain.wish import Wish
-
-ROLLING = "rolling: Kafka takes another subject or fewer names only at its start"
-LIVE = "live, from a new file: no restart, no connection is cut"
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,13 @@ class _Change:
     numbers: Certificates
     words: str
     mark: str
-    live: bool
+    way: Way
     warnings: tuple[str, ...]
+
+    @property
+    def live(self) -> bool:
+        """Whether no broker has to start anew for it."""
+        return self.way is not Way.ROLLING
 
 
 def plan_certificates(instance: Instance, request: ReplaceCertificates) -> CertificatePlan:
@@ -76,7 +79,7 @@ def _plan_upload(
         numbers=_succeeded(present, uploaded=True),
         words=f"serve your certificate {facts.subject}, issued under {facts.authority}",
         mark=f"upload {facts.sha256} trusted {' '.join(facts.trusted)}",
-        live=upload.present is not None and _is_live(instance, facts, upload.present),
+        way=way_between(instance, upload.present, facts),
         warnings=(*_gap(gap), *_trust(request, present, broken=broken), *_upload_words(facts)),
     )
     return _plan(instance, request, change, given)
@@ -111,7 +114,7 @@ def _plan_return(
         words=f"serve certificate {numbers.leaf} of the instance's own authority "
         f"{numbers.authority}",
         mark=f"leaf {numbers.leaf} authority {numbers.authority}",
-        live=False,
+        way=Way.ROLLING,
         warnings=_trust(request, present, broken=True),
     )
     return _plan(instance, request, change, None)
@@ -128,7 +131,7 @@ def _plan(
         check_every_broker(instance, "certificates are changed")
     else:
         check_answering(instance)
-    due = () if change.live else tuple(e.id for e in instance.brokers if is_due(e, wish))
+    due = () if change.live else _due(instance, wish)
     felt = impact_on(instance, due)
     check_at_risk(felt, request.at_risk, len(instance.brokers))
     drops = change.numbers.overlaps and request.overlap == 0
@@ -151,6 +154,16 @@ def _plan(
         overlap_days=request.overlap,
         rolls=not change.live,
         upload=given,
+    )
+
+
+def _due(instance: Instance, wish: Wish) -> tuple[int, ...]:
+    """Who is to start: also one that was on its way back to its old stores when it was cut off."""
+    state = instance.cluster
+    return tuple(
+        each.id
+        for each in instance.brokers
+        if is_due(each, wish) or (state is not None and is_left_out(each.id, state))
     )
 
 
@@ -192,10 +205,9 @@ def _check_may_break(
 
 
 def _serving_steps(instance: Instance, change: _Change) -> Iterator[PlannedStep]:
-    way = LIVE if change.live else ROLLING
     for broker, listener in client_listeners(instance):
         yield PlannedStep(
-            f"broker {broker.id} {listener.name}", f"{change.words} ({way})", change.mark
+            f"broker {broker.id} {listener.name}", f"{change.words} ({change.way})", change.mark
         )
 
 
@@ -239,7 +251,10 @@ def _same(facts: UploadFacts, present: UploadFacts) -> bool:
     return facts.sha256 == present.sha256 and set(facts.trusted) == set(present.trusted)
 
 
-def _is_live(instance: Instance, facts: UploadFacts, present: UploadFacts) -> bool:
-    names, had = set(facts.names), set(present.names)
-    more_is_live = instance.wish.version == VersionName.V2_7
-    return facts.subject == present.subject and (names >= had if more_is_live else names == had)
+def way_between(instance: Instance, before: UploadFacts | None, after: UploadFacts | None) -> Way:
+    """The way from one certificate to the other; None stands for the instance's own ones."""
+    if before is None and after is None:
+        return Way.NEW_FILE
+    if before is None or after is None or before.subject != after.subject:
+        return Way.ROLLING
+    return way_to_names(instance.wish.release, before.names, after.names)

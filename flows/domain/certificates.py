@@ -25,6 +25,11 @@ class Certificates(BaseModel):
     """When clients have to trust the new authority at the latest; None without an overlap."""
     uploaded: tuple[int, ...] = ()
     """Authorities that are users' own: their keys are not here."""
+    last_authority: int = 0
+    last_leaf: int = 0
+    """The highest numbers that were given to what was taken back; they are not given again."""
+    taken_back: Certificates | None = None
+    """What was begun last and taken back: brokers may still serve it until that is finished."""
 
     @property
     def overlaps(self) -> bool:
@@ -42,16 +47,26 @@ class Certificates(BaseModel):
 
     def next_leaf(self) -> Certificates:
         """New certificates of the same authority."""
-        return self.model_copy(update={"leaf": self.leaf + 1})
+        return self.model_copy(update={"leaf": self._next_leaf, "taken_back": None})
 
     def succeeded(self, *, uploaded: bool = False) -> Certificates:
         """New certificates of the next authority, while the old one may be trusted still."""
-        new = self.authority + 1
+        new = max(self.authority, self.last_authority) + 1
         return Certificates(
             authority=new,
-            leaf=self.leaf + 1,
+            leaf=self._next_leaf,
             trusted=(self.authority, new),
             uploaded=(*self.uploaded, new) if uploaded else self.uploaded,
+        )
+
+    def after(self, begun: Certificates) -> Certificates:
+        """These again, in the place of others that were begun; what those were stays known."""
+        return self.model_copy(
+            update={
+                "last_authority": max(self.last_authority, begun.authority),
+                "last_leaf": max(self.last_leaf, begun.leaf),
+                "taken_back": begun.model_copy(update={"taken_back": None}),
+            }
         )
 
     def trusting_next(self) -> Certificates:
@@ -65,5 +80,9 @@ class Certificates(BaseModel):
 
     def settled(self) -> Certificates:
         """Only the present authority is trusted; what it has signed stays."""
-        change = {"trusted": (self.authority,), "overlap_until": None}
+        change = {"trusted": (self.authority,), "overlap_until": None, "taken_back": None}
         return self.model_copy(update=change)
+
+    @property
+    def _next_leaf(self) -> int:
+        return max(self.leaf, self.last_leaf) + 1

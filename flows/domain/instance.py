@@ -136,6 +136,8 @@ class Instance:
     """How clients come in, as it was seen; asked only where that is to be compared."""
     upload: Upload | None = None
     """What a request to replace certificates brought, and what an earlier one did."""
+    stores_gone: tuple[str, ...] = ()
+    """Where the stores from before a change are kept no more; asked only by who goes back."""
     groups_unknown: str = ""
     """Why nobody knows the groups."""
     seconds_per_broker: float | None = None
@@ -208,7 +210,8 @@ class Instance:
             own = (str(broker.address), *access.cross_names(broker.id))
         elif listener.name is ListenerName.PUBLIC:
             own = access.public_names(broker.id)
-        served = access.served_names(broker.id, listener.name)
+        start = self.wish.start_of(broker.id)
+        served = access.served_names(broker.id, listener.name, start)
         also = dict.fromkeys(name for name in (*own, *served) if name != listener.advertised_host)
         return replace(listener, also_named=tuple(also))
 

@@ -37,6 +37,9 @@ class Request(BaseModel):
     looks_at_ways: ClassVar[bool] = False
     """Whether its plan needs a look at how clients come in, beside the wish."""
 
+    goes_back: ClassVar[bool] = False
+    """Whether its plan needs to know what is still kept from before a change."""
+
     plan_only: bool = Field(
         default=False,
         title="Plan only",

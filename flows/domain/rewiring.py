@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flows.domain.access import FormerEips, FormerRoute, Route, ServedNames
+from flows.domain.certificate_ways import way_to_names
 from flows.domain.cluster import ClusterState
 from flows.domain.instance import Broker, Instance
+from flows.domain.kept_names import kept_sentence, still_keeps
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.plan import Plan, PlannedStep
 from flows.domain.vantage import Address, Network, address_of
 from flows.domain.wish import Wish
 
-SAME_PROCESS_SECONDS = 2.0
-"""Two looks at the start of one process differ by less."""
+BEGINS = "live, with the listener, which there was not before: no restart"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class RewirePlan(Plan):
         return replace(self.instance, wish=wish)
 
     def doing(self, steps: tuple[PlannedStep, ...]) -> RewirePlan:
-        """The same plan with what is to be done."""
-        return replace(self, steps=steps)
+        """The same plan with what is to be done, and which names stay after that."""
+        return replace(self, steps=steps, warnings=(*self.warnings, *names_that_stay(self)))
 
     def asked(self) -> tuple[Address, ...]:
         """What is to be asked from outside: every new address."""
@@ -87,13 +88,17 @@ def told_at(instance: Instance, name: ListenerName) -> dict[int, str]:
 def remembering_names(instance: Instance, wish: Wish) -> Wish:
     """The wish, which does not forget the names that present processes have served.
 
-    What another process of the broker has served is forgotten: a new one begins with what is
-    wished when it starts.
+    What was served before a broker was started anew is forgotten (`flows.domain.kept_names`).
     """
     kept = tuple(
-        ServedNames(broker=broker.id, listener=each.name, process=started, names=names)
+        ServedNames(
+            broker=broker.id,
+            listener=each.name,
+            start=instance.wish.start_of(broker.id),
+            names=names,
+        )
         for broker in instance.brokers
-        if (started := broker.host.kafka_started if broker.host else None) is not None
+        if broker.host is not None and broker.host.kafka_started is not None
         for each in instance.listeners(broker)
         if each.secured and (names := _served_by_now(instance, broker, each))
     )
@@ -101,13 +106,13 @@ def remembering_names(instance: Instance, wish: Wish) -> Wish:
     closed = tuple(
         each
         for each in instance.wish.access.served
-        if (each.broker, each.listener) not in present and _is_of_present_process(each, instance)
+        if (each.broker, each.listener) not in present and still_keeps(instance, each)
     )
     return _with_access(wish, served=(*kept, *closed))
 
 
 def _served_by_now(instance: Instance, broker: Broker, listener: Listener) -> tuple[str, ...]:
-    """What a client listener's certificate is for and, in the same process, was for before."""
+    """What a client listener's certificate is for and, since that start, was for before."""
     access = instance.wish.access
     if listener.name is ListenerName.PUBLIC:
         open_now = (listener.advertised_host, *access.public_names(broker.id))
@@ -119,19 +124,10 @@ def _served_by_now(instance: Instance, broker: Broker, listener: Listener) -> tu
         name
         for each in access.served
         if (each.broker, each.listener) == (broker.id, listener.name)
-        and _is_of_present_process(each, instance)
+        and still_keeps(instance, each)
         for name in each.names
     )
     return tuple(dict.fromkeys((*open_now, *earlier)))
-
-
-def _is_of_present_process(served: ServedNames, instance: Instance) -> bool:
-    """Whether no other process of the broker is known to have started since."""
-    for broker in instance.brokers:
-        started = broker.host.kafka_started if broker.host else None
-        if broker.id == served.broker and started is not None:
-            return abs(started - served.process) < SAME_PROCESS_SECONDS
-    return True
 
 
 def _with_access(wish: Wish, **change: Any) -> Wish:
@@ -206,6 +202,7 @@ def rewire_steps(plan: RewirePlan) -> Iterator[PlannedStep]:
     """What is done, in the order in which it is done."""
     name, after = plan.listener, plan.with_wish(plan.after)
     yield PlannedStep("hosts", _opening_words(plan), f"{name} {','.join(plan.addresses)}")
+    yield from _certificate_steps(plan)
     for broker in plan.instance.brokers:
         new = listener_of(after, broker.id, name)
         words = f"tell clients {new.advertised}" if new else f"close {name}"
@@ -213,6 +210,34 @@ def rewire_steps(plan: RewirePlan) -> Iterator[PlannedStep]:
     if plan.network and plan.addresses:
         words = f"ask every new address from the network {plan.network}: the right broker answers"
         yield PlannedStep("proof", words, f"{plan.network}")
+
+
+def _certificate_steps(plan: RewirePlan) -> Iterator[PlannedStep]:
+    """How each broker comes to a certificate for the new names, where it serves one of ours."""
+    before, prepared = plan.with_wish(plan.before), plan.with_wish(plan.prepared)
+    numbers = plan.prepared.client_facing
+    if not plan.addresses or numbers.authority in numbers.uploaded:
+        return
+    for broker in plan.instance.brokers:
+        new = listener_of(prepared, broker.id, plan.listener)
+        old = listener_of(before, broker.id, plan.listener)
+        if new is None or not new.secured:
+            continue
+        had = old.certificate_names if old else ()
+        added = [name for name in new.certificate_names if name not in had]
+        way = way_to_names(plan.prepared.release, had, new.certificate_names) if old else BEGINS
+        if added:
+            yield PlannedStep(
+                f"broker {broker.id} {plan.listener}",
+                f"serve a certificate for {', '.join(added)} too ({way})",
+                f"names {' '.join(sorted(new.certificate_names))}",
+            )
+
+
+def names_that_stay(plan: RewirePlan) -> tuple[str, ...]:
+    """Which names certificates will keep once the old way is dropped, and until when."""
+    kept = kept_sentence(plan.with_wish(without_former(plan.after)))
+    return (kept,) if kept else ()
 
 
 def _opening_words(plan: RewirePlan) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from flows.domain.choices import choice
 from flows.domain.errors import refusal
+from flows.domain.gates import is_left_out
 from flows.domain.instance import Broker, Instance, UnitState
 from flows.domain.plan import Plan
 from flows.domain.reassignment import Pace
@@ -93,15 +94,21 @@ class RollPlan(Plan):
 def next_broker(instance: Instance, left: Collection[int]) -> Broker | None:
     """Who comes next of those that are left; None when nobody is.
 
-    Stopped and broken ones first, since they can only win; the controller last, so that it moves
-    once; before it whoever takes ZooKeeper's leader along, because the machine restarts.
+    Stopped and broken ones first, since they can only win, and so does one that has left every
+    in-sync set and was not stopped: no other can be spared beside it. The controller last, so that
+    it moves once; before it whoever takes ZooKeeper's leader along, because the machine restarts.
     """
 
     def turn(broker: Broker) -> tuple[bool, bool, bool, int]:
         controls, leads = broker.id == instance.controller, broker.id == instance.zookeeper_leader
-        return serves(broker), controls, leads and restarts_machine(instance, broker), broker.id
+        fine = serves(broker) and not _left_out(instance, broker)
+        return fine, controls, leads and restarts_machine(instance, broker), broker.id
 
     return min((broker for broker in instance.brokers if broker.id in left), key=turn, default=None)
+
+
+def _left_out(instance: Instance, broker: Broker) -> bool:
+    return instance.cluster is not None and is_left_out(broker.id, instance.cluster)
 
 
 def restarts_machine(instance: Instance, broker: Broker) -> bool:

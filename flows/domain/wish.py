@@ -166,6 +166,10 @@ class Wish(BaseModel):
         """The generation for which a broker is to be started; one below it has to restart."""
         return max(self.start_generation, dict(self.broker_generations).get(broker, 0))
 
+    def start_of(self, broker: int) -> tuple[int, int]:
+        """The machine and the generation that a broker's process is started for."""
+        return self.machine_of(broker), self.generation_of(broker)
+
     def machine_of(self, broker: int) -> int:
         """The generation of a broker's machine: 1 until it is replaced."""
         return dict(self.machine_generations).get(broker, 1)

@@ -7,6 +7,7 @@ from flows.domain.restart import RestartInstance, RestartMode, RestartPlan, plan
 from flows.procedures.changing import AT_REST_OR_FAULTY, change_life
 from flows.procedures.operation import operation
 from flows.procedures.remembering import TraceNames
+from flows.procedures.reshape import with_its_names
 from flows.procedures.roll import restart_at_once, roll
 from flows.steps.site import Site
 from flows.steps.wishes import remember_wish
@@ -29,10 +30,11 @@ def restart_instance(site: Site, plan: RestartPlan) -> None:
 
     Processes only, never machines. Each request is a restart; one that was cut off is finished by
     the next request, and no broker is restarted twice for it. A full restart stops all brokers at
-    once and asks for the name of the instance as confirmation.
+    once and asks for the name of the instance as confirmation. Certificates lose the names that
+    clients come by no more.
     """
     remember_wish(site, plan.wish)
     if plan.mode is RestartMode.FULL:
-        restart_at_once(site, plan)
+        restart_at_once(site, plan, with_its_names)
     else:
-        roll(site, plan)
+        roll(site, plan, with_its_names)

@@ -49,7 +49,7 @@ from flows.procedures.wording import in_our_words
 from flows.steps.dnat import with_edge
 from flows.steps.drift import with_seen_ways
 from flows.steps.observation import observe, with_clients, with_groups
-from flows.steps.uploads import with_upload
+from flows.steps.uploads import with_upload, with_way_back
 
 R = TypeVar("R", bound=Request)
 P = TypeVar("P", bound=Plan)
@@ -152,6 +152,8 @@ def _seen(site: Site, row: InstanceRow, asked: Asked) -> Instance:
     instance = observe(site, row)
     if request.upload_fields:
         instance = with_upload(site, instance, secrets)
+    if request.goes_back:
+        instance = with_way_back(site, instance)
     if request.translated is not None:
         instance = with_edge(site, instance, request.translated)
     if request.looks_at_ways:

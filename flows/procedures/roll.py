@@ -110,11 +110,13 @@ def registration(instance: Instance, broker: Broker) -> int | None:
     return instance.cluster.registrations.get(broker.id) if instance.cluster else None
 
 
-def restart_at_once(site: Site, plan: RollPlan) -> None:
-    """All due brokers were stopped together and started together; nobody was served meanwhile."""
+def restart_at_once(site: Site, plan: RollPlan, change: Change = as_it_is) -> None:
+    """All due brokers were stopped, changed and started together; nobody was served meanwhile."""
     instance = observe_by_id(site)
     brokers = [instance.broker(number) for number in plan.due]
     stop_brokers(site, instance, brokers)
+    for broker in brokers:
+        change(site, instance, broker)
     start_brokers(site, instance)
     settle(site, instance)
     limit_connections(site, instance, brokers)

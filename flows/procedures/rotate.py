@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flows.domain.certificates import Certificates
-from flows.domain.instance import Broker, Instance
+from flows.domain.instance import Instance
 from flows.domain.internal_rotation import RotationPlan, phase_wish, roll_of
 from flows.procedures.reshape import as_wished
 from flows.procedures.roll import roll
 from flows.steps.certificates import forget_superseded, issue_certificates
 from flows.steps.observation import observe_by_id
 from flows.steps.rotating import Witnesses, shows_and_trusts, tell_internal, witnesses
-from flows.steps.serving import deliver_stores, name_stores, write_stores
+from flows.steps.serving import deliver_stores, write_stores
 from flows.steps.site import Site
 from flows.steps.waiting import wait_for
 from flows.steps.wishes import remember_wish
@@ -38,7 +38,7 @@ def _carry_out(site: Site, plan: RotationPlan, phase: Certificates, known: Witne
     issue_certificates(site, instance)
     remember_wish(site, instance.wish)
     if plan.rolling:
-        roll(site, roll_of(plan, instance), _with_its_stores)
+        roll(site, roll_of(plan, instance), as_wished)
     else:
         _alter(site, instance, known)
     for broker in instance.brokers:
@@ -51,9 +51,3 @@ def _alter(site: Site, instance: Instance, known: Witnesses) -> None:
         tell_internal(site, instance, broker)
         wait_for(site, shows_and_trusts(instance, broker, known))
     write_stores(site, instance)
-
-
-def _with_its_stores(site: Site, instance: Instance, broker: Broker) -> None:
-    """The broker starts with the stores of the wish, whatever it was told before."""
-    as_wished(site, instance, broker)
-    name_stores(site, instance, broker)

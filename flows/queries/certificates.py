@@ -9,10 +9,11 @@ from typing import TypedDict
 from certs.authority import Kind
 from flows.adapters.secrets.kept import certificates as numbers_of
 from flows.adapters.site import Doors
-from flows.adapters.tls.seen import seen_certificates
+from flows.adapters.tls.seen import Sight, seen_certificates
 from flows.domain.certificates import Certificates
 from flows.domain.expiry import SeenCertificate
 from flows.domain.instance import Instance
+from flows.domain.kept_names import kept_sentence
 from flows.queries.bundle import present_version
 from flows.queries.lookup import living, placed
 
@@ -51,6 +52,8 @@ class CertificatesView(TypedDict):
     """Version of the bundle that clients should have; its README names it."""
     sides: list[SideView]
     certificates: list[SeenLine]
+    kept_names: str
+    """Which names certificates keep that clients come by no more, and until when; may be empty."""
 
 
 def certificates(doors: Doors, name: str) -> CertificatesView:
@@ -62,13 +65,15 @@ def certificates(doors: Doors, name: str) -> CertificatesView:
         control_address=provider.control_address(),
         client_network=provider.client_network(),
     )
-    seen = seen_certificates(doors.secrets, doors.tls, instance)
+    sight = Sight(doors.secrets, doors.tls, doors.hosts(row.id))
+    seen = seen_certificates(sight, instance)
     return CertificatesView(
         instance=row.wish.name,
         observed=now.isoformat(),
         bundle=present_version(doors.records, row.id),
         sides=[_side(instance, kind) for kind in _kinds(instance)],
         certificates=[_line(each, now) for each in seen],
+        kept_names=kept_sentence(instance) or "",
     )
 
 

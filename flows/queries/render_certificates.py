@@ -21,6 +21,8 @@ def certificates_page(view: CertificatesView) -> RenderableType:
     for side in view["sides"]:
         phases.add_row(side["side"], Text(side["phase"]))
     phases.add_row("bundle", f"version {view['bundle']} is what clients should have")
+    if view["kept_names"]:
+        phases.add_row("names", Text(view["kept_names"]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("certificate", "state", "expires", "days", "serial", "issued by"):
         table.add_column(column, overflow="fold")

@@ -11,6 +11,7 @@ from flows.adapters.site import Records
 from flows.domain.connections import told_limits
 from flows.domain.expiry import Urgency, urgency
 from flows.domain.instance import Broker, Instance
+from flows.domain.kept_names import kept_sentence
 from flows.domain.listeners import Listener, ListenerName
 from flows.domain.wish import GENERATIONS, Wish
 from flows.queries.interruption import interruption
@@ -114,7 +115,7 @@ def show(records: Records, instance: str) -> InstanceView:
         manager_address=None,
         zones=sorted({broker.zone for broker in drawn.brokers if broker.zone}),
         parameters=_parameters(row.wish),
-        notes=notes(row.wish),
+        notes={**notes(row.wish), **_kept_names(drawn)},
         storage=_sum([broker["storage"] for broker in brokers]),
         topics=seen.topics,
         partitions=seen.partitions,
@@ -131,6 +132,11 @@ def notes(wish: Wish) -> dict[str, str]:
     """Parameters that are kept but have no effect, each with its sentence."""
     told = dict.fromkeys(("capacity_policy", "manager_user", "manager_password"), NOT_YET)
     return {"disk_type": f"recorded, not enforced by the {wish.provider}", **told}
+
+
+def _kept_names(instance: Instance) -> dict[str, str]:
+    kept = kept_sentence(instance)
+    return {"certificate_names": kept} if kept else {}
 
 
 def _parameters(wish: Wish) -> dict[str, Any]:

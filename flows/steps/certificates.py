@@ -20,6 +20,7 @@ from certs.own_stores import keystore_leaf
 from certs.stores import broker_keystore, broker_truststore
 from flows.adapters.secrets.kept import (
     authority_name,
+    authority_place,
     certificates,
     control_leaf_name,
     kept,
@@ -153,6 +154,33 @@ def certificate_ends(secrets: Secrets, instance: Instance) -> dict[str, datetime
             if text:
                 ends[f"broker {broker.id} {listener.name}"] = read_store_end(text)
     return ends
+
+
+def stores_gone(site: Site, instance: Instance) -> tuple[str, ...]:
+    """What serves clients as it is wished, was made once and is kept no more: keys, authorities."""
+    numbers = instance.wish.client_facing
+    places = {
+        f"authority {number}": authority_place(numbers, "clients", number)
+        for number in numbers.trusted
+    } | {
+        f"broker {broker.id} {listener.name}": _store_name(instance, broker, listener)
+        for broker in instance.brokers
+        for listener in instance.listeners(broker)
+        if listener.secured
+    }
+    kept = {place for place, name in places.items() if site.secrets.get(instance.id, name)}
+    return tuple(place for place in places if place not in kept)
+
+
+@step("forget the certificates that were taken back")
+def forget_taken_back(site: Site, begun: Instance, after: Instance) -> None:
+    """Keys that were made for a change which was taken back are nowhere kept."""
+    numbers, before = begun.wish.client_facing, after.wish.client_facing
+    crossed = numbers.model_copy(update={"trusted": (before.authority, numbers.authority)})
+    # What is crossed first may be dropped in the same run: either can have been made.
+    for each in (crossed, numbers.settled()):
+        wish = begun.wish.model_copy(update={"client_facing": each})
+        forget_superseded(site, replace(begun, wish=wish), after)
 
 
 def forget_superseded(site: Site, before: Instance, after: Instance) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flows.adapters.records.observed import Observed
 from flows.adapters.site import Doors, InstanceRow
-from flows.adapters.tls.seen import seen_certificates
+from flows.adapters.tls.seen import Sight, seen_certificates
 from flows.domain.expiry import SeenCertificate, Urgency, ends_within, worst
 from flows.domain.instance import Instance
 from flows.domain.operations import Door, Rating, Trace
@@ -18,7 +18,8 @@ _RATINGS = {Urgency.OK: Rating.NORMAL, Urgency.WARNING: Rating.WARNING}
 
 def look_at_certificates(doors: Doors, instance: Instance) -> tuple[SeenCertificate, ...]:
     """Every certificate of the instance, as it is served or kept now."""
-    return seen_certificates(doors.secrets, doors.tls, instance)
+    sight = Sight(doors.secrets, doors.tls, doors.hosts(instance.id))
+    return seen_certificates(sight, instance)
 
 
 def remember_certificates(

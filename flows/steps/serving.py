@@ -21,6 +21,7 @@ from flows.domain.served import differs
 from flows.domain.served_elsewhere import Place, by_network, differs_there, places_elsewhere
 from flows.domain.server_properties import locations_due, store_locations
 from flows.domain.vantage import Answer, no_vantage
+from flows.steps.believing import disbelieved
 from flows.steps.certificates import known_stores, listener_stores
 from flows.steps.delivery import host_secrets, put_files
 from flows.steps.hosts import on_each
@@ -55,6 +56,14 @@ def write_stores(site: Site, instance: Instance) -> None:
     put_files(site, instance.brokers, files)
 
 
+@step("broker {broker.id}: start with certificates without the names that were dropped")
+def give_stores(site: Site, instance: Instance, broker: Broker) -> None:
+    """The host of one broker holds the stores of the wish, and its file names them."""
+    secrets = host_secrets(site, instance, broker)
+    files = (*store_files(secrets), properties_file(instance, broker, secrets))
+    put_files(site, (broker,), lambda _: files)
+
+
 @step("broker {broker.id}: serve its certificates")
 def serve_live(
     site: Site, instance: Instance, broker: Broker, listeners: Listeners, before: Instance
@@ -82,6 +91,20 @@ def serve_more_names(site: Site, instance: Instance, listeners: Listeners) -> No
     )
     for batch in [wished] if together else [[each] for each in wished]:
         _serve(site, instance, batch, before)
+
+
+@step("broker {broker.id}: serve the certificates from before")
+def serve_again(
+    site: Site, instance: Instance, broker: Broker, listeners: Listeners, begun: Instance
+) -> None:
+    """These listeners serve what the wish says, in the place of what was `begun` and is taken back.
+
+    Nothing is put back when that is not seen: there is nothing better than what it was before.
+    """
+    due = _due(site, instance, _wished(site, instance, (broker,), listeners))
+    if due:
+        _tell(site, instance, begun, due)
+        wait(site, served(instance, due))
 
 
 def served(instance: Instance, wished: Wished) -> Gate:
@@ -200,7 +223,9 @@ def _serves(site: Site, instance: Instance, broker: Broker, wished: Stores) -> s
             found = site.tls.served(
                 str(broker.address), listener.port, client=shown_at(site, instance, listener)
             )
-            reason = differs(found, keystore_chain(store.content, store.password))
+            reason = differs(found, keystore_chain(store.content, store.password)) or disbelieved(
+                site, instance, listener, found.pems
+            )
             if reason:
                 return f"broker {broker.id} {listener.name}: {reason}"
     return None

@@ -19,6 +19,7 @@ from flows.domain.errors import Refused, refusal
 from flows.domain.instance import Instance
 from flows.domain.uploaded import Upload, UploadedCertificates, UploadFacts
 from flows.domain.uploads import UPLOAD_FIELDS, check_same_upload
+from flows.steps.certificates import stores_gone
 from flows.steps.step import step
 
 
@@ -35,6 +36,18 @@ def with_upload(site: Site, instance: Instance, secrets: Mapping[str, str]) -> I
     given, present = begun or brought, _kept(site.secrets, instance.id, settled)
     upload = Upload(given=given, facts=_facts(given), present=_facts(present))
     return replace(instance, upload=upload)
+
+
+def with_way_back(site: Site, instance: Instance) -> Instance:
+    """The instance with what is known of its certificates from before a change, and of those begun.
+
+    Nothing where the change is of something else.
+    """
+    before = instance.settled_wish
+    if before is None or before.client_facing == instance.wish.client_facing:
+        return instance
+    gone = stores_gone(site, replace(instance, wish=before))
+    return replace(with_upload(site, instance, {}), stores_gone=gone)
 
 
 @step("keep the uploaded certificate")

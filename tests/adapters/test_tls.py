@@ -6,17 +6,21 @@ import json
 import socket
 import ssl
 import struct
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from certs.authority import Authority, cross_sign, new_authority
 from certs.leaf import Leaf, LeafRequest, issue
+from flows.adapters.hosts.tunnel import relay_command
+from flows.adapters.site import Stream
 from flows.adapters.tls import TlsHandshakes
 from flows.domain.errors import EffectFailed
 from flows.domain.served import ServedChain, differs
@@ -24,6 +28,7 @@ from tests.adapters.contracts_tls import tls_contract
 from tests.adapters.test_fakes import created
 
 NOW = datetime.now(UTC)
+T = TypeVar("T")
 ANSWER = struct.pack(">iih", 6, 1, 0)
 
 
@@ -52,6 +57,62 @@ def test_handshakes_keep_the_contract(
 ) -> None:
     with _serving(party, version, tmp_path) as place:
         tls_contract(TlsHandshakes(), place, _pems(party), party.known, party.stranger)
+
+
+class Here:
+    """A tunnel that begins on this host."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def talk(self, conversation: Callable[[Stream], T]) -> T:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as stream:
+            return conversation(stream)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_chain_is_read_through_a_tunnel_too(
+    party: Party, version: ssl.TLSVersion, tmp_path: Path
+) -> None:
+    with _serving(party, version, tmp_path) as (_, port):
+        found = TlsHandshakes().served("10.0.0.1", 9090, client=party.known, tunnel=Here(port))
+    assert found.pems == _pems(party)
+
+
+def _hang_up(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+def test_a_tunnel_that_ends_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        threading.Thread(target=_hang_up, args=(server,), daemon=True).start()
+        with pytest.raises(EffectFailed, match=r"10.0.0.1:9090: no TLS handshake: "):
+            TlsHandshakes().served("10.0.0.1", 9090, tunnel=Here(port))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_host_relays_a_handshake_by_its_own_python(
+    party: Party, version: ssl.TLSVersion, tmp_path: Path
+) -> None:
+    """The command that a tunnel runs over SSH, run here: its bytes are those of a socket."""
+
+    class Relayed:
+        def talk(self, conversation: Callable[[Stream], T]) -> T:
+            argv = ["/bin/sh", "-c", relay_command("127.0.0.1", port)]
+            ours, theirs = socket.socketpair()
+            end = theirs.fileno()
+            with subprocess.Popen(argv, stdin=end, stdout=end) as process, ours:
+                theirs.close()
+                ours.settimeout(20)
+                found = conversation(ours)
+                ours.shutdown(socket.SHUT_WR)
+                assert process.wait(20) == 0, "it ends with the conversation"
+                return found
+
+    with _serving(party, version, tmp_path) as (_, port):
+        found = TlsHandshakes().served("10.0.0.1", 9090, client=party.known, tunnel=Relayed())
+    assert found.pems == _pems(party)
 
 
 def test_what_answers_nothing_is_said(monkeypatch: pytest.MonkeyPatch, party: Party) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -23,6 +24,7 @@ from flows.domain.connections import limits_in_file
 from flows.domain.errors import Refused
 from flows.domain.firewall import openings, ruleset
 from flows.domain.instance import Instance
+from flows.domain.kept_names import drops_names, kept_sentence
 from flows.domain.listeners import ListenerName
 from flows.domain.server_properties import endpoints, protocol_map, server_properties
 from flows.domain.wish import Wish
@@ -86,7 +88,7 @@ def test_too_few_eips_and_names_are_refused() -> None:
 
 def test_the_wish_survives_being_stored() -> None:
     former = FormerRoute(route=route("10.9.0.1"), until=12.5)
-    served = ServedNames(broker=1, listener="CROSS", process=7.0, names=("a.example",))
+    served = ServedNames(broker=1, listener="CROSS", start=(1, 1), names=("a.example",))
     asked = wish(access=Access(cross=route("a.example"), former=former, served=(served,)))
     assert Wish.model_validate_json(asked.model_dump_json()) == asked
     stored = asked.model_dump()
@@ -155,11 +157,45 @@ def test_a_public_listener_is_there_only_while_there_are_eips() -> None:
 
 
 def test_names_that_a_process_has_served_stay_in_the_certificate() -> None:
-    served = ServedNames(
-        broker=2, listener="CROSS", process=7.0, names=("old.example", "a.example")
+    found = with_names_of_broker_2()
+    assert names_at_9011(found)[2] == ("a.example", "10.0.0.12", "old.example")
+    assert names_at_9011(found)[1] == ("b.example", "10.0.0.11")
+    assert not drops_names(found, found.brokers[1])
+    assert kept_sentence(found) == (
+        "names by which clients come no more stay in the certificates, because a broker that has "
+        "served a name does not take a certificate without it, until the broker is started anew "
+        "(restart-instance, or whatever else rolls): broker 2 CROSS: old.example"
     )
-    found = with_access(cross=route("b.example", "a.example", "c.example"), served=(served,))
-    names = {
+
+
+@pytest.mark.parametrize(
+    "anew",
+    [
+        {"start_generation": 2},
+        {"broker_generations": ((2, 2),)},
+        {"machine_generations": ((2, 2),)},
+    ],
+)
+def test_a_broker_that_is_started_anew_drops_them(anew: dict[str, Any]) -> None:
+    before = with_names_of_broker_2()
+    found = replace(before, wish=before.wish.model_copy(update=anew))
+    assert names_at_9011(found)[2] == ("a.example", "10.0.0.12")
+    assert [each.id for each in found.brokers if drops_names(found, each)] == [2]
+    assert kept_sentence(found) is None
+
+
+def with_names_of_broker_2() -> Instance:
+    """An instance of which one broker has served a name before."""
+    served = ServedNames(
+        broker=2, listener="CROSS", start=(1, 1), names=("old.example", "a.example")
+    )
+    access = Access(cross=route("b.example", "a.example", "c.example"), served=(served,))
+    return instance(wish(sasl_ssl=True, first_user="alice", access=access))
+
+
+def names_at_9011(found: Instance) -> dict[int, tuple[str, ...]]:
+    """Broker -> the names in its certificate."""
+    return {
         broker.id: next(
             each.certificate_names
             for each in found.listeners(broker)
@@ -167,8 +203,6 @@ def test_names_that_a_process_has_served_stay_in_the_certificate() -> None:
         )
         for broker in found.brokers
     }
-    assert names[2] == ("a.example", "10.0.0.12", "old.example")
-    assert names[1] == ("b.example", "10.0.0.11")
 
 
 def sources_of(found: Instance, port: int) -> tuple[str, ...] | None:

@@ -26,6 +26,7 @@ from tests.flows.worlds import DEMO, PLAIN, created, the_row
 from tests.world.world import World
 
 DAY = 86_400
+SEEN = ("INTERNAL", "CONTROL", "PRIVATE")
 
 
 def told(world: World) -> list[tuple[str, Rating]]:
@@ -56,7 +57,7 @@ def test_young_certificates_are_all_seen_and_nothing_is_told() -> None:
     world = created(DEMO)
     assert check_certificates(world.doors()) == "1 instances looked at"
     seen = {each.name for each in Observed.read(the_row(world).observed).seen}
-    brokers = {f"broker {number} {name}" for number in (1, 2, 3) for name in ("CONTROL", "PRIVATE")}
+    brokers = {f"broker {number} {name}" for number in (1, 2, 3) for name in SEEN}
     assert seen == {"internal authority 1", "clients authority 1", "the product", *brokers}
     assert told(world) == []
 
@@ -89,9 +90,19 @@ def test_the_minutely_sweep_keeps_what_the_daily_look_found() -> None:
     assert Observed.read(after.stored()) == after
 
 
+def test_internal_is_seen_from_its_own_host_and_what_it_serves_is_told() -> None:
+    world = created(DEMO)
+    world.ask(rotate_internal_authority, {"instance": "demo"})
+    found = certificates(world.doors(), "demo")["certificates"]
+    issuers = {line["issuer"] for line in found if "INTERNAL" in line["name"]}
+    assert len(issuers) == 1
+    assert issuers.pop().split(",")[0].endswith("internal CA g2")
+
+
 def test_a_listener_that_does_not_answer_is_named() -> None:
     world = created(DEMO)
     next(iter(world.provider.hosts.values())).running = False
+    assert "demo: broker 1 INTERNAL did not answer" in check_certificates(world.doors())
     assert "demo: broker 1 PRIVATE did not answer" in check_certificates(world.doors())
 
 

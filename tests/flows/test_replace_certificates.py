@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
+from certs.authority import Authority, cross_sign, new_authority
 from certs.facts import describe
+from certs.leaf import LeafRequest
 from flows.access.set_public_access import set_public_access
 from flows.certificates.finish_certificate_overlap import finish_certificate_overlap
 from flows.certificates.finish_due_overlaps import finish_due_overlaps
@@ -17,7 +20,9 @@ from flows.domain import paths
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status
 from flows.domain.vantage import Network
+from flows.instances.roll_back import roll_back
 from flows.procedures.operation import Operation
+from flows.steps.certificates import _request
 from tests.flows.worlds import DEMO, PLAIN, created, refused, scene, the_row
 from tests.world.effects import Killed, Trouble
 from tests.world.listeners import properties_of
@@ -212,6 +217,49 @@ def test_a_broker_that_serves_something_else_gets_its_old_store_back() -> None:
     assert_at_rest(world)
 
 
+def of_its_own(world: World) -> World:
+    """What is made wrong in this world is no other's: worlds that are alike share what was made."""
+    world.secrets.kept[the_row(world).id, "password-of-its-own"] = str(id(world))
+    return world
+
+
+def test_a_store_that_was_made_wrong_is_noticed_though_it_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signed by who must not sign it: the old authority's clients would refuse the brokers."""
+    world = of_its_own(created(DEMO))
+    before = served(world)
+
+    def strange(new: bytes, old: Authority) -> bytes:
+        return cross_sign(new, new_authority("clients", "strange", 1, world.clock.now()))
+
+    monkeypatch.setattr("flows.steps.certificates.cross_sign", strange)
+    with pytest.raises(EffectFailed, match=r"broker 1 PRIVATE: whoever trusts authority 1 alone "
+                       r"refuses it: chain: .*; it was told its old stores again"):  # fmt: skip
+        world.ask(replace_certificates, AUTHORITY)
+    assert served(world) == before
+    monkeypatch.undo()
+    world.ask(roll_back, {"instance": "demo"})
+    world.ask(replace_certificates, AUTHORITY)
+    assert_at_rest(world)
+
+
+def test_a_certificate_for_another_address_is_noticed_though_it_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = of_its_own(created({**DEMO, "version": "2.3.0"}))
+    before = served(world)
+
+    def elsewhere(*args: Any) -> LeafRequest:
+        return replace(_request(*args), ip_addresses=(), dns_names=("elsewhere",))
+
+    monkeypatch.setattr("flows.steps.certificates._request", elsewhere)
+    with pytest.raises(EffectFailed, match=r"broker 1 PRIVATE: its certificate is for elsewhere, "
+                       r"and whoever comes by \d+\.\d+\.\d+\.\d+ refuses it"):  # fmt: skip
+        world.ask(replace_certificates, LEAF)
+    assert served(world) == before
+
+
 def test_what_clients_of_other_networks_are_served_is_looked_at_from_there() -> None:
     world = reached()
     first = served(world, REACHED)
@@ -258,7 +306,8 @@ def test_the_plan_names_the_addresses_that_certificates_cannot_lose() -> None:
     world.ask(set_public_access, {"instance": "demo", "eips": ",".join(others), "keep_old": 0})
     world.ask(replace_certificates, {**LEAF, "plan_only": True})
     assert (
-        "a broker that has served a name does not take a certificate without it: "
+        "a broker that has served a name does not take a certificate without it, until the broker "
+        "is started anew (restart-instance, or whatever else rolls): "
         f"broker 1 PUBLIC: {EIPS[0]}; broker 2 PUBLIC: {EIPS[1]}; broker 3 PUBLIC: {EIPS[2]}"
     ) in world.stage.pages["plan"]
 

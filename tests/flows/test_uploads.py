@@ -17,7 +17,7 @@ from flows.certificates.finish_certificate_overlap import finish_certificate_ove
 from flows.certificates.replace_certificates import replace_certificates
 from flows.certificates.set_mutual_tls import set_mutual_tls
 from flows.domain import paths
-from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.errors import EffectFailed
 from flows.domain.instance import Status
 from flows.instances.add_brokers import add_brokers
 from tests.certs.uploaded import (
@@ -248,24 +248,71 @@ def test_new_brokers_would_serve_it_too_and_need_a_yes() -> None:
     assert len(world.provider.hosts) == 4
 
 
-def test_a_broker_that_serves_something_else_stops_the_roll() -> None:
-    world = laid(created(DEMO))
-    strange = (write_certificate(OTHER_ROOT.certificate),)
-    world.tls.wrong |= dict.fromkeys(addresses(world), strange)
-    with pytest.raises(GateTimeout, match="serves its certificates"):
+def wrongly_rebuilt(world: World) -> World:
+    """The same world, in which Java makes another chain of the store that was laid down."""
+    store = read_keystore("keystore", world.uploads.files["server.keystore.jks"], PASSWORD)
+    world.tls.rebuilt[store.certificates[0]] = (write_certificate(OTHER_ROOT.certificate),)
+    return world
+
+
+def test_a_broker_that_serves_something_else_gets_its_old_store_back_and_stops_the_roll() -> None:
+    world = wrongly_rebuilt(laid(created(DEMO)))
+    before = served(world)
+    with pytest.raises(EffectFailed) as failure:
         world.ask(replace_certificates, UPLOAD)
-    assert sorted(starts(world)) == [1, 1, 2]
+    assert "until broker 2 serves its certificates, in vain: broker 2 PRIVATE: it serves" in str(
+        failure.value
+    )
+    assert str(failure.value).endswith("; broker 2 was started with its old stores again")
+    assert served(world) == before
+    assert sorted(starts(world)) == [1, 1, 3]
     assert the_row(world).status is Status.CHANGE_FAILED
-    world.tls.wrong.clear()
+    world.tls.rebuilt.clear()
     world.ask(replace_certificates, UPLOAD)
-    assert_at_rest(world, started=2)
+    assert served(world) != before
+    assert sorted(starts(world)) == [2, 2, 4]
+
+
+def test_a_broker_that_cannot_go_back_is_told_with_what_went_wrong_first() -> None:
+    world = wrongly_rebuilt(laid(created(DEMO)))
+    with suppress(EffectFailed):
+        world.ask(replace_certificates, UPLOAD)
+    stops = [at for at, each in enumerate(world.effects.log) if each == "FakeHosts.stop_kafka"]
+    world = wrongly_rebuilt(laid(created(DEMO)))
+    world.effects.trouble_at, world.effects.trouble = stops[1], Trouble.FAILS
+    with pytest.raises(
+        EffectFailed,
+        match=r"in vain: .* is another one; broker 2 was not started with its old stores again: "
+        r"FakeHosts.stop_kafka failed",
+    ):
+        world.ask(replace_certificates, UPLOAD)
+
+
+def going_back() -> range:
+    """The effects of a roll from the one on that proves wrong."""
+    world = wrongly_rebuilt(laid(created(DEMO)))
+    with suppress(EffectFailed):
+        world.ask(replace_certificates, UPLOAD)
+    stops = [at for at, each in enumerate(world.effects.log) if each == "FakeHosts.stop_kafka"]
+    return range(stops[1] - 5, len(world.effects.log))
+
+
+@pytest.mark.parametrize("at", going_back())
+def test_a_broker_on_its_way_back_is_taken_on_by_the_next_run(at: int) -> None:
+    world = wrongly_rebuilt(laid(created(DEMO)))
+    _troubled(world, (at, list(Trouble)[at % 4]), UPLOAD)
+    world.tls.rebuilt.clear()
+    world.ask(replace_certificates, UPLOAD, who="grace")
+    assert {chain[0] for chain in served(world)} == {"kafka.example by Example Root"}
+    assert the_row(world).status is Status.RUNNING
+    assert sorted(starts(world))[:2] == [2, 2], "only the broker that was wrong restarted more"
 
 
 def test_another_upload_than_the_one_that_was_begun_is_refused() -> None:
     """It was served instead of the new one once, and nothing said so."""
     world = laid(created(DEMO))
     world.tls.wrong |= dict.fromkeys(addresses(world), (write_certificate(OTHER_ROOT.certificate),))
-    with pytest.raises(GateTimeout):
+    with pytest.raises(EffectFailed):
         world.ask(replace_certificates, UPLOAD)
     world.tls.wrong.clear()
     files = world.uploads.files
@@ -279,7 +326,8 @@ def test_another_upload_than_the_one_that_was_begun_is_refused() -> None:
     assert the_row(world).status is Status.CHANGE_FAILED
     world.uploads.files = files
     world.ask(replace_certificates, UPLOAD)
-    assert_at_rest(world, started=2)
+    assert the_row(world).status is Status.RUNNING
+    assert sorted(starts(world)) == [2, 2, 4]
 
 
 def fingerprint(world: World) -> str:

@@ -432,8 +432,8 @@ class FakeKafka(Fake):
     def configure(
         self, instance: Instance, settings: Mapping[str, Mapping[str, str | None]]
     ) -> None:
-        """Topics and brokers hold these values beside those that they had."""
-        self._alive(instance)
+        """Topics and brokers hold these values beside those that they had; ZooKeeper has them."""
+        self._zookeeper.registrations(instance)
         cluster = self.clusters[instance.id]
         for entity, values in settings.items():
             kind, _, name = entity.partition("/")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from flows.adapters.site import Play, PlayResult
+from flows.adapters.site import Play, PlayResult, Stream
 from flows.domain import paths
 from flows.domain.access_seen import FILE_KEYS, AtBoot, HostWays
 from flows.domain.errors import EffectFailed
@@ -21,6 +21,8 @@ from flows.domain.seen_clients import SeenClient
 from flows.domain.wish import Wish
 from tests.world.effects import Effects, Fake, changes
 from tests.world.firewalls import filtered
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -297,6 +299,18 @@ class FakeProvider(Fake):
         return machine
 
 
+class FakeTunnel:
+    """Implements `Tunnel`: who has it may look at the port; nothing is said through it."""
+
+    def __init__(self, host: FakeHost, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    def talk(self, conversation: Callable[[Stream], T]) -> T:
+        """Handshakes of the fake world are not made of bytes."""
+        raise NotImplementedError
+
+
 class FakeHosts(Fake):
     """Implements `Hosts` on the provider's machines."""
 
@@ -435,6 +449,10 @@ class FakeHosts(Fake):
         if host.kafka is not UnitState.ACTIVE:
             raise EffectFailed(f"{machine.name}: the broker does not tell its clients")
         return host.clients
+
+    def tunnel(self, machine: Machine, port: int) -> FakeTunnel:
+        """As on a host that the test has not cut off."""
+        return FakeTunnel(self._hosts[machine.name], port)
 
     def logs(self, machine: Machine, unit: str, since: str, follow: bool) -> Iterator[str]:
         """One line."""

@@ -11,8 +11,8 @@ from tests.world.effects import Effects, Fake, changes
 _MADE: dict[tuple[str, ...], str] = {}
 """What was made once: worlds are alike, and keys, certificates and hashes are dear to make.
 
-Passwords are made anew, and what is made of them, or of an upload, is told apart by them, and by
-the day: certificates have one on which they end.
+Passwords are made anew, and what is made of them, of an upload or by an authority is told apart by
+them, and by the day: certificates have one on which they end.
 """
 
 
@@ -72,13 +72,13 @@ class FakeSecrets(Fake):
         if "password" in name or name.startswith("plain-"):
             return make()
         day = str(self._now().date()) if self._now else ""
-        key = (instance_id, name, day, *self._passwords(instance_id))
+        key = (instance_id, name, day, *self._grounds(instance_id))
         if key not in _MADE:
             _MADE[key] = make()
         return _MADE[key]
 
-    def _passwords(self, instance_id: str) -> list[str]:
-        given = ("password", "upload")
+    def _grounds(self, instance_id: str) -> list[str]:
+        given = ("password", "upload", "-authority-")
         ours = (
             name
             for of, name in self.kept

@@ -13,6 +13,7 @@ from certs.facts import describe
 from certs.leaf import Leaf
 from certs.own_stores import keystore_chain, truststore_authorities
 from flows.adapters.kafka import Credentials
+from flows.adapters.site import Tunnel
 from flows.domain import paths
 from flows.domain.errors import EffectFailed
 from flows.domain.instance import UnitState
@@ -20,7 +21,7 @@ from flows.domain.served import ServedChain
 from tests.world.effects import Effects, Fake
 from tests.world.kafka import FakeZooKeeper
 from tests.world.listeners import ports, setting
-from tests.world.machines import FakeHost
+from tests.world.machines import FakeHost, FakeTunnel
 
 
 class FakeTls(Fake):
@@ -31,6 +32,8 @@ class FakeTls(Fake):
         self._zookeeper = zookeeper
         self.wrong: dict[str, tuple[bytes, ...]] = {}
         """What addresses serve instead of what they were told, once a test says so."""
+        self.rebuilt: dict[bytes, tuple[bytes, ...]] = {}
+        """Certificate -> the chain that Java makes of its store, where that is another one."""
         self.refusing: set[str] = set()
         """Addresses, or `address:port`, that let no client in, whatever it shows."""
         self.careless: set[str] = set()
@@ -43,10 +46,14 @@ class FakeTls(Fake):
         *,
         server_name: str | None = None,
         client: Leaf | None = None,
+        tunnel: Tunnel | None = None,
     ) -> ServedChain:
-        """The chain in the store that the broker uses, as it read it."""
+        """The chain in the store, as the broker read it; INTERNAL is seen from hosts alone."""
         host, listener = self._listener(address, port)
+        if listener == "internal":
+            _check_tunnel(tunnel, host, port)
         pems = self.wrong.get(address) or self.chain(host, listener)
+        pems = self.rebuilt.get(pems[0], pems)
         facts = describe(pems[0])
         return ServedChain(pems, facts.serial, facts.not_after)
 
@@ -102,6 +109,12 @@ class FakeTls(Fake):
                 if name:
                     return host, name.lower()
         raise EffectFailed(f"{address}:{port}: no TLS handshake: connection refused")
+
+
+def _check_tunnel(tunnel: Tunnel | None, host: FakeHost, port: int) -> None:
+    if not isinstance(tunnel, FakeTunnel) or (tunnel.host, tunnel.port) != (host, port):
+        raise EffectFailed(f"{host.machine.address}:{port}: no TLS handshake: timed out")
+    host.demand_answer()
 
 
 def check_mutual_trust(tls: FakeTls, host: FakeHost, others: list[FakeHost]) -> None:

@@ -14,6 +14,7 @@ from flows.adapters.hosts.connection import Connection, Unreachable
 from flows.adapters.hosts.connections import Connections
 from flows.adapters.hosts.delivering import SHARED, delivery
 from flows.adapters.hosts.reading import host_facts, host_state, host_ways, seen_client
+from flows.adapters.hosts.tunnel import HostTunnel
 from flows.domain.access_seen import FILE_KEYS, HostWays
 from flows.domain.errors import EffectFailed
 from flows.domain.firewall import HELD, Hold
@@ -169,6 +170,10 @@ class SshHosts:
             lambda open_: ask(open_, _REMOTE / "clients.py", "clients", port=JOLOKIA_PORT),
         )
         return tuple(seen_client(line) for line in told)
+
+    def tunnel(self, machine: Machine, port: int) -> HostTunnel:
+        """The way to a port of the machine's own address; its firewall lets itself in."""
+        return HostTunnel(self._connections, machine, port)
 
     def logs(
         self, machine: Machine, unit: str, since: str, follow: bool

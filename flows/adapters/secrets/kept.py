@@ -57,13 +57,30 @@ def trusted_authorities(secrets: Secrets, instance: Instance, kind: Kind) -> tup
     """The certificates (PEM) of all authorities that may be trusted now, the oldest first."""
     found = certificates(instance.wish, kind)
     return tuple(
-        pem for number in found.trusted for pem in _authority_pems(secrets, instance, kind, number)
+        pem for number in found.trusted for pem in authority_pems(secrets, instance, kind, number)
     )
 
 
-def _authority_pems(
+def kept_authorities(secrets: Secrets, instance: Instance, kind: Kind) -> tuple[bytes, ...]:
+    """Those of them that are kept: what was taken back is forgotten at some time."""
+    found = certificates(instance.wish, kind)
+    return tuple(
+        pem
+        for number in found.trusted
+        if secrets.get(instance.id, authority_place(found, kind, number)) is not None
+        for pem in authority_pems(secrets, instance, kind, number)
+    )
+
+
+def authority_place(numbers: Certificates, kind: Kind, number: int) -> str:
+    """The name under which what is known of an authority is kept, ours or a user's."""
+    return upload_name(number) if number in numbers.uploaded else authority_name(kind, number)
+
+
+def authority_pems(
     secrets: Secrets, instance: Instance, kind: Kind, number: int
 ) -> tuple[bytes, ...]:
+    """The certificates (PEM) that make up the authority of that number; a user's may be several."""
     if number in certificates(instance.wish, kind).uploaded:
         return read_upload(kept(secrets, instance, upload_name(number))).trusted
     text = kept(secrets, instance, authority_name(kind, number))

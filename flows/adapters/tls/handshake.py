@@ -15,10 +15,11 @@ from typing import Any
 
 from certs.facts import describe
 from certs.leaf import Leaf
+from flows.adapters.site import Stream, Tunnel
 from flows.domain.errors import EffectFailed
 from flows.domain.served import ServedChain
 
-SECONDS = 5.0
+SECONDS, _CHUNK = 5.0, 1 << 14
 _API_VERSIONS = struct.pack(">hhih", 18, 0, 1, 11) + b"kafka-fleet"
 
 
@@ -32,13 +33,19 @@ class TlsHandshakes:
         *,
         server_name: str | None = None,
         client: Leaf | None = None,
+        tunnel: Tunnel | None = None,
     ) -> ServedChain:
         """The chain that is served there; EffectFailed when no handshake succeeds.
 
         `server_name` is asked for by SNI where clients know a name instead of the address.
         """
-        with _refusals(address, port), _connected((address, port), server_name, client) as found:
-            pems = tuple(ssl.DER_cert_to_PEM_cert(each).encode() for each in _chain(found))
+        with _refusals(address, port):
+            if tunnel is not None:
+                ders = tunnel.talk(lambda stream: _chain_over(stream, _context(client)))
+            else:
+                with _connected((address, port), server_name, client) as found:
+                    ders = _chain(found)
+        pems = tuple(ssl.DER_cert_to_PEM_cert(each).encode() for each in ders)
         if not pems:
             raise EffectFailed(f"{address}:{port}: it served no certificate")
         facts = describe(pems[0])
@@ -100,11 +107,32 @@ def _show(context: ssl.SSLContext, client: Leaf) -> None:
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")
 
 
-def _chain(connection: ssl.SSLSocket) -> list[bytes]:
+def _chain_over(stream: Stream, context: ssl.SSLContext) -> list[bytes]:
+    """The same over what is no socket: bytes are carried to and fro by hand."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection = context.wrap_bio(incoming, outgoing)
+    while not _shaken(connection):
+        stream.sendall(outgoing.read())
+        answer = stream.recv(_CHUNK)
+        if not answer:
+            raise ConnectionError("the connection was closed")
+        incoming.write(answer)
+    return _chain(connection)
+
+
+def _shaken(connection: ssl.SSLObject) -> bool:
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def _chain(connection: ssl.SSLSocket | ssl.SSLObject) -> list[bytes]:
     """Every certificate that was sent, as DER."""
     public = getattr(connection, "get_unverified_chain", None)
     if public is not None:
         return list(public())
     # Python has it since 3.10, under this name; 3.13 gave it a public one.
-    inner: Any = connection._sslobj  # type: ignore[attr-defined]
+    inner: Any = connection._sslobj  # type: ignore[union-attr]
     return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in inner.get_unverified_chain()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from certs.authority import Kind
 from certs.facts import CertificateFacts, describe
@@ -20,50 +20,71 @@ from flows.adapters.secrets.kept import (
     read_upload,
     upload_name,
 )
-from flows.adapters.site import Secrets, Tls
+from flows.adapters.site import Hosts, Secrets, Tls, Tunnel
 from flows.domain.certificates import Certificates
 from flows.domain.errors import EffectFailed
 from flows.domain.expiry import Renewal, SeenCertificate
 from flows.domain.firewall import open_to_product
 from flows.domain.instance import Broker, Instance
-from flows.domain.listeners import Listener
+from flows.domain.listeners import Listener, ListenerName
 
 AT_ONCE = 8
 KINDS: tuple[Kind, ...] = ("internal", "clients")
 
 
-def seen_certificates(
-    secrets: Secrets, tls: Tls, instance: Instance
-) -> tuple[SeenCertificate, ...]:
+@dataclass(frozen=True)
+class Sight:
+    """The doors through which certificates are looked at."""
+
+    secrets: Secrets
+    tls: Tls
+    hosts: Hosts
+
+
+def seen_certificates(sight: Sight, instance: Instance) -> tuple[SeenCertificate, ...]:
     """What brokers serve on every listener that the product reaches, and all that stands behind.
 
-    Nothing is changed; who does not answer is among them, with the reason.
+    INTERNAL is closed to the product: it is asked from its broker's own host. Nothing is changed;
+    who does not answer is among them, with the reason.
     """
-    places = [
-        (broker, listener)
-        for broker in instance.brokers
-        if broker.address is not None
-        for listener in open_to_product(instance, broker)
-        if listener.secured
-    ]
+    secrets, places = sight.secrets, list(_places(instance))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        served = pool.map(lambda place: _served(secrets, tls, instance, place), places)
+        served = pool.map(lambda place: _served(sight, instance, place), places)
         return (*_authorities(secrets, instance), *_products(secrets, instance), *served,
                 *_issued(secrets, instance))  # fmt: skip
 
 
-def _served(
-    secrets: Secrets, tls: Tls, instance: Instance, place: tuple[Broker, Listener]
-) -> SeenCertificate:
+def _places(instance: Instance) -> Iterator[tuple[Broker, Listener]]:
+    for broker in instance.brokers:
+        if broker.address is None:
+            continue
+        seen = {each.name for each in open_to_product(instance, broker)} | {ListenerName.INTERNAL}
+        for listener in instance.listeners(broker):
+            if listener.secured and listener.name in seen:
+                yield broker, listener
+
+
+def _served(sight: Sight, instance: Instance, place: tuple[Broker, Listener]) -> SeenCertificate:
     broker, listener = place
     name, renewal = f"broker {broker.id} {listener.name}", _renewal(instance, listener)
     try:
-        client = _shown(secrets, instance, listener)
-        found = tls.served(str(broker.address), listener.port, client=client)
+        client = _shown(sight.secrets, instance, listener)
+        found = sight.tls.served(
+            str(broker.address),
+            listener.port,
+            client=client,
+            tunnel=_tunnel(sight.hosts, broker, listener),
+        )
     except EffectFailed as silence:
         return SeenCertificate(name, renewal, silence=str(silence))
     ends = min(describe(pem).not_after for pem in found.pems)
     return replace(_seen(name, describe(found.pems[0]), renewal), expires=ends)
+
+
+def _tunnel(hosts: Hosts, broker: Broker, listener: Listener) -> Tunnel | None:
+    if listener.name is not ListenerName.INTERNAL or broker.machine is None:
+        return None
+    return hosts.tunnel(broker.machine, listener.port)
 
 
 def _renewal(instance: Instance, listener: Listener) -> Renewal:
