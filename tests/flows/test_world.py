@@ -63,7 +63,10 @@ READS = {
         "clients",
         "kafka_processes",
         "partition_bytes",
+        "tunnel",
     },
+    "Tunnel": {"talk"},
+    "Stream": {"sendall", "recv"},
     "Boots": {"look"},
     "Distributions": set(),
     "ZooKeeper": {
