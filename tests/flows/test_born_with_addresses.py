@@ -42,7 +42,7 @@ def reached() -> World:
     return world
 
 
-ASSIGNED = range(11, 14)
+ASSIGNED = range(15, 18)
 """The effects of a creation that give EIPs to machines."""
 GROWTH_EFFECTS = effects_of(reached(), add_brokers, MORE)
 
