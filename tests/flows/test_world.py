@@ -62,7 +62,10 @@ READS = {
         "clients",
         "kafka_processes",
         "partition_bytes",
+        "tunnel",
     },
+    "Tunnel": {"talk"},
+    "Stream": {"sendall", "recv"},
     "Distributions": set(),
     "ZooKeeper": {"staying_connected", "serving", "leader", "registrations", "state", "partitions"},
     "Kafka": {
