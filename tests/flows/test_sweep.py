@@ -14,6 +14,7 @@ from flows.domain.instance import HostState, Instance, Machine, Status, UnitStat
 from flows.domain.machines import Room
 from flows.domain.operations import Door, Rating
 from flows.domain.permissions import OPEN_TOPIC
+from flows.domain.product_topics import OFFSETS_PARTITIONS, TRANSACTION_PARTITIONS
 from flows.instances.create_instance import create_instance
 from flows.instances.delete_instance import delete_instance
 from flows.procedures.remembering import start_row
@@ -57,7 +58,7 @@ def test_what_was_seen_is_kept_for_those_who_ask() -> None:
     seen = Observed.read(the_row(world).observed)
     assert seen.at == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
     assert (seen.faults, seen.controller, seen.topics) == ((), 1, 1)
-    assert seen.partitions == 3 + 50 + 50 + 2
+    assert seen.partitions == 3 + OFFSETS_PARTITIONS + TRANSACTION_PARTITIONS + 2
     assert sorted(seen.disks) == [1, 2, 3]
     assert seen.certificates["broker 2 PRIVATE"] > seen.at
 
