@@ -57,6 +57,7 @@ def test_certificates_are_replaced_for_clients_of_other_networks(
     assert client(plane.lab.client("outside").netns, verb="log_in", settings=outside) == "ok"
 
 
+@pytest.mark.slow
 def test_another_certificate_on_the_clients_way_is_seen_from_there_and_all_is_put_back(
     plane: Plane, demo: Demo, open_ways: None, by_eips: Far, tmp_path: Path
 ) -> None:
