@@ -16,7 +16,7 @@ from flows.domain.errors import Refused
 from flows.settings import CHECKOUT, load_settings
 
 BIN = Path(sys.executable).parent
-NICE = 10
+NICE, DOORS = 10, "tests/doors"
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,17 @@ def check_all(*, everything: bool, without_lab: bool) -> int:
     """Every stage has passed, or those that did not are named; answers the exit code.
 
     The tests come last, so that pytest's closing line is the last one when all is well; those
-    without a lab run beside those in it, which wait for machines most of the time.
+    without a lab run beside those in it, which wait for machines most of the time. Those of the
+    doors come before, alone.
     """
     missing = _missing_for_lab()
     if not all(_passes(stage) for stage in STATIC):
         return 1
     if missing:
         _say_skipped(missing)
-    failed = failed_stages(stages_of_tests(everything=everything, with_lab=not missing))
+    doors = stage_of_doors(everything=everything)
+    failed = [] if _passes(doors) else [doors.name]
+    failed += failed_stages(stages_of_tests(everything=everything, with_lab=not missing))
     if failed:
         print(f"── FAILED: {', '.join(failed)}", flush=True)
         return 1
@@ -66,10 +69,16 @@ def check_all(*, everything: bool, without_lab: bool) -> int:
 def stages_of_tests(*, everything: bool, with_lab: bool) -> tuple[Stage, ...]:
     """The tests: what needs no lab by a process for each core, then what does."""
     slow = "" if everything else " and not slow"
-    by_cores = ("-n", "auto", "--maxprocesses=8", "--dist=loadfile")
+    by_cores = ("-n", "auto", "--maxprocesses=8", "--dist=loadfile", f"--ignore={DOORS}")
     apart = Stage("pytest", _tool("pytest", "-m", f"not lab{slow}", *by_cores))
     in_lab = Stage("pytest in the lab", _tool("pytest", "-m", f"lab{slow}"))
     return (apart, in_lab) if with_lab else (apart,)
+
+
+def stage_of_doors(*, everything: bool) -> Stage:
+    """Tests of control planes that really run: they bound how long a server may be silent."""
+    slow = "" if everything else " and not slow"
+    return Stage("pytest of the doors", _tool("pytest", "-m", f"not lab{slow}", DOORS))
 
 
 def failed_stages(stages: Sequence[Stage]) -> list[str]:
