@@ -48,24 +48,24 @@ class SetPublicAccess(RewireRequest):
         return () if self.eips == (NONE,) else self.eips
 
 
+_TOLD = (
+    "clients are told that it is broker {place}, so it cannot become broker {broker} while they "
+    "work; bind other EIPs first"
+)
+_KEPT = (
+    "clients still know it as broker {place}, so it cannot become broker {broker} yet; bind other "
+    "EIPs, or end that first with drop-old-addresses"
+)
+
+
 def check_broker_of(field: str, wish: Wish, eip: str, broker: int) -> None:
     """Refuses an EIP that leads to another broker by the wish, told now or kept from before."""
-    told, former = wish.public_access, wish.access.former_eips
-    if eip in told and told.index(eip) + 1 != broker:
-        raise refusal(
-            field,
-            eip,
-            f"clients are told that it is broker {told.index(eip) + 1}, so it cannot become broker "
-            f"{broker} while they work; bind other EIPs first",
-        )
+    former = wish.access.former_eips
     kept = former.addresses if former else ()
-    if eip in kept and kept.index(eip) + 1 != broker:
-        raise refusal(
-            field,
-            eip,
-            f"clients still know it as broker {kept.index(eip) + 1}, so it cannot become broker "
-            f"{broker} yet; bind other EIPs, or end that first with drop-old-addresses",
-        )
+    for addresses, rule in ((wish.public_access, _TOLD), (kept, _KEPT)):
+        place = addresses.index(eip) + 1 if eip in addresses else broker
+        if place != broker:
+            raise refusal(field, eip, rule.format(place=place, broker=broker))
 
 
 def check_not_translated(field: str, wish: Wish, eips: Iterable[str]) -> None:

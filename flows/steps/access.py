@@ -79,7 +79,6 @@ def open_ways(site: Site, instance: Instance) -> None:
 
 @step("let clients in by the new way, with certificates for it")
 def _open_ways(site: Site, instance: Instance) -> None:
-
     def files(broker: Broker) -> Iterable[HostFile]:
         secrets = host_secrets(site, instance, broker)
         return (firewall_file(instance), *store_files(secrets))
@@ -95,7 +94,6 @@ def keep_ways(site: Site, instance: Instance) -> None:
 
 @step("write the ways of clients down on every host")
 def _keep_ways(site: Site, instance: Instance) -> None:
-
     def files(broker: Broker) -> Iterable[HostFile]:
         secrets = host_secrets(site, instance, broker)
         return (

@@ -7,6 +7,7 @@ difference between the two is a change that was cut off, and the next run finish
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from certs.facts import describe
 from certs.own_stores import keystore_chain
@@ -109,15 +110,20 @@ def serve_again(
 
 def served(instance: Instance, wished: Wished) -> Gate:
     """The brokers serve the whole chain of each of these stores, wherever clients come by."""
+    here = _served_here(instance, wished)
+    return replace(
+        here, reason=lambda site: here.reason(site) or _serve_elsewhere(site, instance, wished)
+    )
+
+
+def _served_here(instance: Instance, wished: Wished) -> Gate:
+    """The same at the brokers' own addresses: what they were told they serve some seconds later."""
     first, *others = [str(broker.id) for broker, _ in wished]
     one, many = f"broker {first} serves its", f"brokers {', '.join([first, *others])} serve their"
     return Gate(
         f"{many if others else one} certificates",
         SERVED_SECONDS,
-        lambda site: (
-            _all(on_each(lambda each: _serves(site, instance, *each), wished))
-            or _serve_elsewhere(site, instance, wished)
-        ),
+        lambda site: _all(on_each(lambda each: _serves(site, instance, *each), wished)),
     )
 
 
@@ -192,19 +198,21 @@ def _undone(site: Site, instance: Instance, before: Instance, wished: Wished) ->
     if _adds_names(site, before, wished):
         # Kafka 2.7 would refuse it, and it would spare nobody anything.
         return "nothing was put back, since the new certificates have all names of the old ones"
+    # Whatever becomes of it is said beside what went wrong, not instead of it.
+    old = [(each, _chosen(known_stores(site, before, each), stores)) for each, stores in wished]
     try:
-        _put_back(site, instance, before, wished)
+        _put_back(site, instance, before, old)
     except EffectFailed as refusal:
-        # It is to be said beside what went wrong, not instead of it.
         return f"not every broker took its old stores again: {refusal}"
     whose = "they were told their" if len(wished) > 1 else "it was told its"
+    try:
+        wait(site, _served_here(before, old))
+    except GateTimeout as silence:
+        return f"{whose} old stores again, but {silence}"
     return f"{whose} old stores again"
 
 
-def _put_back(site: Site, instance: Instance, before: Instance, wished: Wished) -> None:
-    old = [
-        (broker, _chosen(known_stores(site, before, broker), stores)) for broker, stores in wished
-    ]
+def _put_back(site: Site, instance: Instance, before: Instance, old: Wished) -> None:
     if not before.wish.release.more_names_live:
         # They may have been overwritten.
         files = {broker.id: _key_stores(stores) for broker, stores in old}

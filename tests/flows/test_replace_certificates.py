@@ -217,6 +217,21 @@ def test_a_broker_that_serves_something_else_gets_its_old_store_back() -> None:
     assert_at_rest(world)
 
 
+def test_a_broker_that_does_not_serve_its_old_store_again_either_is_told() -> None:
+    world = created(DEMO)
+    first = served(world)
+    address = next(
+        host.machine.address for host in world.provider.hosts.values() if host.machine.broker == 2
+    )
+    world.tls.wrong[address] = first[next(place for place in first if "-1-1 private" in place)]
+    with pytest.raises(EffectFailed, match=r"it was told its old stores again, but waited 20 s "
+                       r"until broker 2 serves its certificates, in vain: "):  # fmt: skip
+        world.ask(replace_certificates, LEAF)
+    world.tls.wrong.clear()
+    world.ask(replace_certificates, LEAF)
+    assert_at_rest(world)
+
+
 def of_its_own(world: World) -> World:
     """What is made wrong in this world is no other's: worlds that are alike share what was made."""
     world.secrets.kept[the_row(world).id, "password-of-its-own"] = str(id(world))
