@@ -23,13 +23,11 @@ LEAVE_SECONDS = 60.0
 CONTROL_SECONDS, CONTROL_LOOK_SECONDS = 30.0, 0.1
 MUTED_SECONDS = 6
 """Its time-out is short: a broker that is cut off while it counts as in sync stalls everybody."""
-OUT_SECONDS = 0.3
-"""How long a broker must have stayed out of every in-sync set before its process is stopped."""
 STOP_SECONDS = 200.0
 """The unit itself says 180; a broker that takes longer is never killed."""
+NOT_KILLED = "it was not killed, since that would cost a log recovery"
 HELD_SECONDS, RENEW_SECONDS = 60, 15.0
-AFTER_OPENING_SECONDS = 0.5
-WARMING_REQUESTS = 40
+WARMING_REQUESTS = 5
 PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
 
 
@@ -37,9 +35,9 @@ PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
 def leave(site: Site, instance: Instance, broker: Broker) -> None:
     """Nobody waits for this broker any more; only its process is left to stop.
 
-    A partition's leader may take it back a moment after it left: it is asked again until it has
-    stayed out. Meanwhile it fetches nothing: a fetch that a leader reads before and accounts after
-    the broker left makes that leader wait for it until it is back.
+    Meanwhile it fetches nothing: a fetch that a leader reads before and accounts after the broker
+    left makes that leader wait for it until it is back. A leader may take it back all the same: it
+    is looked after, and asked again, until its process has stopped.
     """
     if broker.host is not None and broker.host.kafka is UnitState.ACTIVE:
         hand_over_control(site, instance, broker)
@@ -51,7 +49,6 @@ def leave(site: Site, instance: Instance, broker: Broker) -> None:
             # It follows by now what it led, and would fetch that as soon as it can: asked once
             # more, the controller tells it to stop that too.
             site.kafka.shut_down(instance, site.zookeeper.state(instance), broker.id)
-            wait(site, stays_out(instance, broker))
 
 
 def hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
@@ -103,22 +100,6 @@ def is_out(instance: Instance, broker: Broker, seen: ClusterState) -> Gate:
     return Gate(f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason)
 
 
-def stays_out(instance: Instance, broker: Broker) -> Gate:
-    """The broker leads nothing and is in sync nowhere, for a moment already."""
-    out: list[float] = []
-
-    def reason(site: Site) -> str | None:
-        needed = _kept_out(site, instance, broker, site.zookeeper.state(instance))
-        now = site.clock.monotonic()
-        if needed:
-            out.clear()
-            return needed
-        out.append(now)
-        return None if now - out[0] >= OUT_SECONDS else f"broker {broker.id} left just now"
-
-    return Gate(f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason)
-
-
 @step("broker {broker.id}: stop Kafka")
 def stop_broker(site: Site, instance: Instance, broker: Broker) -> None:
     """Kafka has stopped by itself; GateTimeout when it did not in time, it is never killed."""
@@ -131,16 +112,12 @@ def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
     machine = _machine(broker)
 
     def reason(site: Site) -> str | None:
-        left = site.hosts.kafka_processes(machine)
-        if not left:
-            return None
-        # Whoever is not registered any more needs no look at every partition.
+        # Cheaper than to ask its host, and nobody waits for whoever is not registered any more.
         if broker.id in site.zookeeper.registrations(instance):
             _kept_out(site, instance, broker, site.zookeeper.state(instance))
-        return (
-            f"process {left[0]} still runs on {machine.name}; it was not killed, since that would "
-            "cost a log recovery"
-        )
+            return f"it is still registered and runs on {machine.name}; {NOT_KILLED}"
+        left = site.hosts.kafka_processes(machine)
+        return f"process {left[0]} still runs on {machine.name}; {NOT_KILLED}" if left else None
 
     return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)
 
@@ -208,7 +185,6 @@ def warm(site: Site, instance: Instance, broker: Broker) -> None:
     Kafka's own partitions it leads by now too: who leads one of them first reads all of it, and
     nobody's message shall wait for that.
     """
-    site.clock.pause(AFTER_OPENING_SECONDS)
     every = _preferred(site, instance, broker)
     _elect(site, instance, [part for part in every if not is_users(part)])
     for part in site.zookeeper.state(instance).partitions:

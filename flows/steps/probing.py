@@ -21,7 +21,7 @@ from flows.domain.probing import (
 from flows.steps.ensemble import renew_probe_password
 from flows.steps.observation import cluster_state
 from flows.steps.step import step
-from flows.steps.waiting import Gate
+from flows.steps.waiting import SHORT_SECONDS, Gate
 
 CALM_LIMIT_SECONDS = 120.0
 
@@ -51,7 +51,8 @@ class Watch:
         def reason(_: Site) -> str | None:
             return None if self._probe is None else not_calm(self._probe.seen(), since)
 
-        return Gate("clients are served calmly", CALM_LIMIT_SECONDS, reason)
+        words = "clients are served calmly"
+        return Gate(words, CALM_LIMIT_SECONDS, reason, pause_seconds=SHORT_SECONDS)
 
     def check_budget(self, budget: float, left: Iterable[int]) -> None:
         """EffectFailed when clients of the last broker waited longer, and others are left."""

@@ -12,7 +12,7 @@ from flows.domain.instance import Broker, Instance
 from flows.domain.rolling import AtRisk, restarts_machine
 from flows.steps.hosts import on_each
 from flows.steps.one_broker import ClosedDoor
-from flows.steps.waiting import Gate, steady
+from flows.steps.waiting import SHORT_SECONDS, Gate, steady
 
 CALM_SECONDS = 120.0
 """How long the others may take to get into a state in which one of them can be stopped."""
@@ -92,7 +92,8 @@ def leaders_back(instance: Instance, broker: Broker) -> Gate:
         state = site.zookeeper.state(instance)
         return gates.not_leading(broker.id, state) or gates.not_in_sync(broker.id, state)
 
-    return steady(Gate(f"broker {broker.id} leads what it should", CALM_SECONDS, reason), LOOKS)
+    words = f"broker {broker.id} leads what it should"
+    return steady(Gate(words, CALM_SECONDS, reason, pause_seconds=SHORT_SECONDS), LOOKS)
 
 
 def all_lead(instance: Instance) -> Gate:

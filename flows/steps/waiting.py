@@ -9,7 +9,7 @@ from flows.adapters.site import Site
 from flows.domain.errors import EffectFailed, GateTimeout
 from flows.steps.step import step
 
-POLL_SECONDS = 0.2
+POLL_SECONDS, SHORT_SECONDS = 0.2, 0.1
 LOOK_SECONDS = 2.0
 """How often is looked how far things are: that costs more than asking whether they are there."""
 

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.doors.controlplane.processes import Process, process, remember, remembered, stop
+from flows.doors.controlplane.processes import (
+    NICENESS,
+    Process,
+    launch,
+    process,
+    remember,
+    remembered,
+    stop,
+)
 
 DEAF = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); "
 
@@ -65,3 +73,16 @@ def test_a_process_that_does_not_listen_is_killed_after_its_limit() -> None:
         assert isinstance(found, Process)
         stop(found, 0.3)
         assert child.wait() == -signal.SIGKILL
+
+
+def test_a_launched_process_gives_way_with_all_that_it_starts(tmp_path: Path) -> None:
+    go, said = tmp_path / "go", tmp_path / "log"
+    os.mkfifo(go)
+    found = launch(["/bin/sh", "-c", f"read _ < {go}; nice"], {"PATH": os.environ["PATH"]}, said)
+    assert found is not None
+    group = Path(f"/proc/{found.pid}/autogroup")
+    assert os.getpriority(os.PRIO_PROCESS, found.pid) == NICENESS
+    assert not group.exists() or group.read_text().endswith(f"nice {NICENESS}\n")
+    go.write_text("on\n")
+    os.waitpid(found.pid, 0)
+    assert said.read_text() == f"{NICENESS}\n"

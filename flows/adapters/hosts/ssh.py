@@ -29,6 +29,7 @@ _REMOTE = Path(__file__).parent / "remote"
 # The same files that the Ansible modules use.
 CLAIM = SHARED / "claim.py"
 BROKER = SHARED / "broker.py"
+STOPPING_SECONDS = 2.0
 
 
 class SshHosts:
@@ -135,10 +136,12 @@ class SshHosts:
         return bool(self._change(machine, epoch, "start", **given))
 
     def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
-        """What still runs of a broker that was asked to stop; empty once it has stopped."""
-        return tuple(
-            self._must(machine, lambda open_: ask(open_, BROKER, "running", unit=KAFKA_UNIT))
-        )
+        """What still runs of a broker that was asked to stop; empty once it has stopped.
+
+        The host waits for it for a moment before it says that something does.
+        """
+        given = {"unit": KAFKA_UNIT, "seconds": STOPPING_SECONDS}
+        return tuple(self._must(machine, lambda open_: ask(open_, BROKER, "running", **given)))
 
     def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
         """Nobody gets in at these ports until their time is over, counted from now."""

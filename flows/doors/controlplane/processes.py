@@ -20,6 +20,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 KILL_SECONDS = 10
 LOOK_SECONDS = 0.1
+NICENESS = 10
+"""The control plane gives way: what serves clients may be on the same machine."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def remembered(path: Path) -> Process | None:
 def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> Process | None:
     """A new process in a session of its own, that writes to the log and goes on without us.
 
+    It gives way to what serves clients, should that be on the same machine.
     No signal is ignored or blocked there: Prefect's worker turns SIGTERM into SIGINT, which a
     shell's background job would ignore. None when it ended at once.
     """
@@ -91,7 +94,23 @@ def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> Pr
         setsigmask=[],
         setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
     )
-    return process(pid)
+    started = process(pid)
+    if started is not None:
+        _yield_cores(started.pid)
+    return started
+
+
+def _yield_cores(pid: int) -> None:
+    """The process, and all that it starts, gives way to others.
+
+    Where the kernel groups processes by session, only its group counts beside others (sched(7));
+    it takes that from a user ten times a second at most, and a start is not worth a failure.
+    """
+    group = Path(f"/proc/{pid}/autogroup")
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError, BlockingIOError):
+        niceness = max(os.getpriority(os.PRIO_PROCESS, pid), NICENESS)
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        group.write_text(f"{niceness}\n")
 
 
 def send(target: Process, number: signal.Signals) -> None:

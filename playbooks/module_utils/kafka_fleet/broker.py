@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 
 STARTED = "started.json"
+LOOK_SECONDS = 0.05
 
 
 def stop(unit: str) -> None:
@@ -30,8 +32,18 @@ def start(state: str, unit: str, generation: int) -> bool:
     return True
 
 
-def running(unit: str) -> list[int]:
-    """The processes of a unit that was asked to stop; empty once it has stopped for good."""
+def running(unit: str, seconds: float = 0) -> list[int]:
+    """The processes of a unit that was asked to stop; empty once it has stopped for good.
+
+    It is waited for so many seconds here: a look costs nothing, a Python that starts for it does.
+    """
+    limit = time.monotonic() + seconds
+    while (left := _left(unit)) and time.monotonic() < limit:
+        time.sleep(LOOK_SECONDS)
+    return left
+
+
+def _left(unit: str) -> list[int]:
     left = processes(unit)
     if left or _active_state(unit) in ("inactive", "failed"):
         return left
