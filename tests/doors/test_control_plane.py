@@ -33,6 +33,7 @@ from flows.doors.deployments import CHECK_HEALTH
 from flows.doors.follow import RunSeen, follow
 from flows.doors.lost_secrets import forget_lost_secrets
 from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages, ui_link
+from flows.doors.schedules import pause_schedules
 from flows.doors.secret_blocks import leave_secrets, take_back
 from flows.doors.sweeps import forget_old_sweeps
 from flows.doors.wiring import open_records
@@ -307,6 +308,17 @@ def test_one_of_two_doors_has_the_instance_and_the_other_is_refused_by_name(
     ends = {run.id: run for run in seen}
     for number, pair in enumerate(pairs):
         _check_race(control_plane, f"race-{number}", [ends[run] for run in pair])
+
+
+def test_paused_schedules_start_nothing_by_themselves(control_plane: ControlPlane) -> None:
+    api = control_plane.api
+    waiting = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    assert _eventually(lambda: api.post("/flow_runs/filter", waiting))
+    pause_schedules(control_plane.settings)
+    assert not [run for run in api.post("/flow_runs/filter", waiting) if run["auto_scheduled"]]
+    by_itself = [each for each in api.post("/deployments/filter", {}) if each["schedules"]]
+    assert by_itself
+    assert all(each["paused"] for each in by_itself)
 
 
 def test_down_waits_for_runs_and_leaves_no_process(control_plane: ControlPlane) -> None:
