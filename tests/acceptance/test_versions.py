@@ -262,13 +262,14 @@ def test_the_internal_authority_rotates(older: Older) -> None:
 
 def test_nothing_is_left_of_it(older: Older) -> None:
     machines = [machine.name for machine in older.plane.instance_machines(older.name)]
+    number = older.instance.id
     assert len(machines) == 3
     older.plane.succeeds(
         "run", "delete-instance", f"instance={older.name}", f"confirm={older.name}"
     )
     assert older.name not in {line["name"] for line in older.plane.json("ls")}
     assert not [name for name in machines if older.plane.lab.show(name)]
-    assert older.plane.doors.secrets.get(older.instance.id, "first-user-password") is None
+    assert older.plane.doors.secrets.get(number, "first-user-password") is None
 
 
 @pytest.mark.parametrize("version", ["1.1.0", "2.3.0"])
