@@ -11,6 +11,7 @@ from pathlib import Path
 from certs.facts import CertificateFacts, describe
 from tests.acceptance.parts import PASSWORD, Secured, in_namespace
 from tests.acceptance.plane import Plane
+from tests.acceptance.slowing import slowed
 from tests.acceptance.under_load import engine
 
 
@@ -123,11 +124,12 @@ def killed_after(plane: Plane, wish: tuple[str, ...], title: str, times: int = 1
     process = plane.start("run", *wish)
     assert process.stdout is not None
     try:
-        for line in process.stdout:
-            times -= line.strip().startswith(title)
-            if times == 0:
-                os.kill(engine(plane, "demo"), signal.SIGKILL)
-                break
+        with slowed(plane, "demo"):
+            for line in process.stdout:
+                times -= line.strip().startswith(title)
+                if times == 0:
+                    os.kill(engine(plane, "demo"), signal.SIGKILL)
+                    break
         process.communicate(timeout=300)
     finally:
         process.kill()

@@ -92,7 +92,13 @@ def changed(before: Mapping[int, float | None], after: Mapping[int, float | None
 
 def engine(plane: Plane, name: str) -> int:
     """The process that carries the operation of an instance out."""
+    pid = busy_engine(plane, name)
+    assert pid is not None
+    return pid
+
+
+def busy_engine(plane: Plane, name: str) -> int | None:
+    """The same; None while nobody holds the instance."""
     row = plane.doors.records.find(name)
     holder = plane.doors.records.holder(row.id) if row else None
-    assert holder is not None
-    return holder.caller.run.pid
+    return holder.caller.run.pid if holder else None

@@ -29,6 +29,7 @@ from tests.acceptance.parts import (
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.registrations import told_at_9011
 from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, open_ports, without_table
+from tests.acceptance.slowing import slowed
 from tests.acceptance.under_load import (
     assert_nothing_lost,
     changed,
@@ -107,8 +108,9 @@ def kill_between_brokers(plane: Plane, demo: Demo, eips: Addresses) -> list[str]
     with told_at_9011(demo) as told:
         process = plane.start("run", "set-dnat", "instance=demo", f"eips={','.join(eips)}")
         try:
-            wait_until(lambda: told(1) == f"{eips[0]}:9011", "broker 1 tells its EIP", 300)
-            os.kill(engine(plane, "demo"), signal.SIGKILL)
+            with slowed(plane, "demo"):
+                wait_until(lambda: told(1) == f"{eips[0]}:9011", "broker 1 tells its EIP", 300)
+                os.kill(engine(plane, "demo"), signal.SIGKILL)
         finally:
             process.communicate(timeout=300)
         assert process.returncode == 1
