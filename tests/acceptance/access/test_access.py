@@ -28,8 +28,8 @@ from tests.acceptance.parts import (
 )
 from tests.acceptance.plane import Plane, wait_until
 from tests.acceptance.registrations import told_at_9011
-from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, open_ports, without_table
 from tests.acceptance.slowing import slowed
+from tests.acceptance.test_firewall import LISTENING_EVERYWHERE, open_ports, without_table
 from tests.acceptance.under_load import (
     assert_nothing_lost,
     changed,
