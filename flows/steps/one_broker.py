@@ -17,12 +17,14 @@ from flows.domain.gates import is_users, portions_to_lead, preferred_of, still_n
 from flows.domain.instance import Broker, Instance, Machine, UnitState
 from flows.steps.hosts import on_each
 from flows.steps.step import check_held, step
-from flows.steps.waiting import Gate, wait
+from flows.steps.waiting import SHORT_SECONDS, Gate, wait
 
 LEAVE_SECONDS = 60.0
 CONTROL_SECONDS, CONTROL_LOOK_SECONDS = 30.0, 0.1
 MUTED_SECONDS = 6
 """Its time-out is short: a broker that is cut off while it counts as in sync stalls everybody."""
+OUT_SECONDS = 0.3
+"""How long a broker must have been out of everything before it may ask others again."""
 STOP_SECONDS = 200.0
 """The unit itself says 180; a broker that takes longer is never killed."""
 NOT_KILLED = "it was not killed, since that would cost a log recovery"
@@ -49,6 +51,7 @@ def leave(site: Site, instance: Instance, broker: Broker) -> None:
             # It follows by now what it led, and would fetch that as soon as it can: asked once
             # more, the controller tells it to stop that too.
             site.kafka.shut_down(instance, site.zookeeper.state(instance), broker.id)
+            wait(site, stays_out(instance, broker))
 
 
 def hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
@@ -98,6 +101,27 @@ def is_out(instance: Instance, broker: Broker, seen: ClusterState) -> Gate:
         return _kept_out(site, instance, broker, state)
 
     return Gate(f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason)
+
+
+def stays_out(instance: Instance, broker: Broker) -> Gate:
+    """The broker leads nothing and is in sync nowhere, for a moment already.
+
+    In that moment it does what the controller told it: to follow nobody any more.
+    """
+    out: list[float] = []
+
+    def reason(site: Site) -> str | None:
+        needed = _kept_out(site, instance, broker, site.zookeeper.state(instance))
+        now = site.clock.monotonic()
+        if needed:
+            out.clear()
+            return needed
+        out.append(now)
+        return None if now - out[0] >= OUT_SECONDS else f"broker {broker.id} left just now"
+
+    return Gate(
+        f"broker {broker.id} is needed nowhere", LEAVE_SECONDS, reason, pause_seconds=SHORT_SECONDS
+    )
 
 
 @step("broker {broker.id}: stop Kafka")

@@ -6,6 +6,7 @@ No broker restarts: every process is the same before and after.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import pytest
 
 from certs.client_settings import TRUSTSTORE_PASSWORD
 from certs.stores import client_truststore
+from flows.adapters.records.observed import Observed
+from flows.monitoring.check_certificates import check_certificates
 from tests.acceptance.certified import (
     Trusting,
     chains,
@@ -120,10 +123,23 @@ def test_a_wrong_store_is_put_back_on_its_broker_and_clients_go_on(
         assert differing(before, chains(demo)) == {1}, "2 is as before, and 3 was left alone"
         assert plane.json("show", "demo")["status"] == "Change failed"
         assert logins(demo, lan) == {"ok"}
+        plane.ask("roll-back", "instance=demo")
+        assert plane.json("show", "demo")["status"] == "Running"
+        assert not differing(before, chains(demo)), "all serve again what they did"
         plane.ask("replace-certificates", "instance=demo")
     assert_nothing_lost(told.answer)
     assert differing(before, chains(demo)) == {1, 2, 3}
     assert plane.json("show", "demo")["status"] == "Running"
+
+
+def test_the_daily_look_reads_what_every_listener_serves(plane: Plane, demo: Demo) -> None:
+    said = check_certificates(plane.doors)
+    assert re.fullmatch(r"\d+ instances looked at", said), "all answer, and none ends soon"
+    row = plane.doors.records.find("demo")
+    assert row is not None
+    seen = {each.name for each in Observed.read(row.observed).seen}
+    sides = ("PRIVATE", "CONTROL", "INTERNAL")
+    assert {f"broker {number} {side}" for number in (1, 2, 3) for side in sides} <= seen
 
 
 @pytest.mark.slow
