@@ -31,8 +31,8 @@ HELD, MUTED = "held", "muted"
 class Hold:
     """Ports at which nobody gets in for some seconds, and the table that keeps them closed.
 
-    `way` is the set of that table: what is HELD is refused on its way in, what is MUTED is dropped
-    on its way out to other hosts.
+    `way` is the set of that table: what is HELD is refused on its way in, what is MUTED on its way
+    out to other hosts. Refused, not dropped: what is dropped is sent again later, by TCP itself.
     """
 
     table: str
@@ -103,7 +103,7 @@ def ruleset(instance: Instance) -> str:
             "  chain output {",
             "    type filter hook output priority filter; policy accept;",
             '    oifname "lo" accept',
-            "    tcp dport @muted drop",
+            "    tcp dport @muted reject with tcp reset",
             "  }",
             "}",
             "",
