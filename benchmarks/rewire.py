@@ -51,6 +51,8 @@ CALM, ENDPOINTS, DNAT, BACK, ROLL = (
     "a roll with other endpoints",
 )
 LIVE = (ENDPOINTS, DNAT, BACK)
+ANY_NAME = {"ssl.endpoint.identification.algorithm": "none"}
+"""A roll drops names from certificates that no wish has, as those that only this one tells."""
 PROOF = "ask every new address"
 
 
@@ -163,7 +165,7 @@ def _change(ground: Ground, client: Mapping[str, Any], ways: Ways, name: str) ->
         turn = measured(ground, client, calm)
         return Rewired(turn, turn.took)
     if name == ROLL:
-        turn = measured(ground, client, _rolling(ground, ways))
+        turn = measured(ground, {**client, **ANY_NAME}, _rolling(ground, ways))
         _ask(ground.place, "converge-access")
         return Rewired(turn, turn.took)
     runs: list[Conducted] = []
