@@ -102,7 +102,7 @@ class Plane:
         run = self.doors.processes.here(str(uuid4()), "none")
         caller = Caller("a test", Door.PYTHON, run)
         carry_out: Any = serve if isinstance(found, ServiceOperation) else conduct
-        with self._blocks_at_hand():
+        with self.blocks_at_hand():
             return str(carry_out(found, self.doors, raw, caller, PlainStage()).sentence)
 
     def refused(self, operation: str, *wish: str) -> str:
@@ -122,7 +122,7 @@ class Plane:
         pause_schedules(self.settings)
 
     @contextmanager
-    def _blocks_at_hand(self) -> Iterator[None]:
+    def blocks_at_hand(self) -> Iterator[None]:
         """Secrets that a command left with Prefect are found, as an engine finds them."""
         from prefect.settings import (  # noqa: PLC0415 (it takes seconds)
             PREFECT_API_AUTH_STRING,

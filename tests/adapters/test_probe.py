@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from flows.adapters.kafka.shutdown import ShutdownRequest
 from flows.adapters.probe import ProcessProbes
+from flows.adapters.probe.traffic import Writer
 from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
 from tests.acceptance.plane import wait_until
@@ -106,3 +108,18 @@ def test_a_probe_dies_with_who_started_it(tmp_path: Path) -> None:
         assert os.path.exists(f"/proc/{probe}")
         process.send_signal(signal.SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{probe}"), "the probe is gone", 10)
+
+
+def test_a_partition_that_waits_until_the_end_was_silent_until_then() -> None:
+    """Nobody listens at that port: what is sent never arrives."""
+    writer = Writer(
+        {"bootstrap.servers": "127.0.0.1:1"},
+        PROBE_TOPIC,
+        {"logger": logging.getLogger("nobody hears of it")},
+    )
+    writer.gaps.heard(0)
+    writer.write(0)
+    writer.flush(0.3)
+    ((kind, partition, began, ended),) = writer.gaps.found
+    assert (kind, partition, writer.errors) == ("write", 0, ["_TIMED_OUT"])
+    assert ended - began >= 0.3

@@ -13,7 +13,14 @@ from ipaddress import IPv4Address, ip_address, ip_network
 import pytest
 from hypothesis import given
 
-from flows.domain.firewall import client_hold, open_to_product, openings, ruleset, table_name
+from flows.domain.firewall import (
+    client_hold,
+    fetch_hold,
+    open_to_product,
+    openings,
+    ruleset,
+    table_name,
+)
 from flows.domain.instance import Instance
 from tests.domain.samples import CONTROL, ID, SELDOM, instance, instances, wish
 
@@ -164,6 +171,20 @@ def test_a_held_port_refuses_at_once_everybody_and_the_product_too(whole: Instan
             assert verdict(ruleset(whole), Packet(source, port), held=hold.ports) == "reject"
     internal = Packet(str(whole.brokers[1].address), 9090)
     assert verdict(ruleset(whole), internal, held=hold.ports) == "accept"
+
+
+@SELDOM
+@given(instances())
+def test_a_muted_broker_is_refused_by_others_and_not_unheard(whole: Instance) -> None:
+    """What is dropped is sent again by TCP, and a leader then waits for who has left."""
+    hold = fetch_hold(whole, 6)
+    assert (hold.table, hold.ports, hold.way) == (table_name(whole), (9090,), "muted")
+    outgoing = ruleset(whole).partition("chain output {")[2].partition("}")[0]
+    assert [line.strip() for line in outgoing.strip().splitlines()] == [
+        "type filter hook output priority filter; policy accept;",
+        'oifname "lo" accept',
+        "tcp dport @muted reject with tcp reset",
+    ]
 
 
 @SELDOM

@@ -217,6 +217,24 @@ def test_how_far_a_restart_is_can_be_seen_while_it_runs() -> None:
     assert world.stage.percents == pytest.approx(turn)
 
 
+def test_a_broker_that_does_not_stop_is_not_killed_and_stops_the_roll() -> None:
+    world = created()
+    second = hosts(world)[1]
+    second.keeps_kafka = True
+    with pytest.raises(GateTimeout) as failure:
+        world.ask(restart_instance, ONE)
+    assert str(failure.value) == (
+        "waited 200 s until Kafka of broker 2 has stopped, in vain: it is still registered and "
+        f"runs on {second.machine.name}; it was not killed, since that would cost a log recovery"
+    )
+    assert the_row(world).status is Status.CHANGE_FAILED
+    assert (second.kafka, starts(world)) == (UnitState.ACTIVE, [1, 1, 1])
+    second.keeps_kafka = False
+    world.ask(restart_instance, ONE)
+    assert starts(world) == [1, 2, 1]
+    assert_settled(world)
+
+
 def test_a_broker_that_is_deaf_on_one_listener_stops_the_roll() -> None:
     world = created()
     world.kafka.deaf = {(2, ListenerName.PRIVATE)}

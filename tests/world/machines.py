@@ -39,6 +39,8 @@ class FakeHost:
     zookeeper: UnitState = UnitState.ABSENT
     kafka: UnitState = UnitState.ABSENT
     kafka_starts: int = 0
+    keeps_kafka: bool = False
+    """Whether its broker goes on though it was asked to stop."""
     started_with: str = ""
     """`server.properties` as the broker read it when it started."""
     read: dict[str, str] = field(default_factory=dict)
@@ -383,9 +385,9 @@ class FakeHosts(Fake):
 
     @changes
     def stop_kafka(self, machine: Machine, epoch: int) -> None:
-        """It stops at once."""
+        """It stops at once, unless it does not listen."""
         host = self._taken(machine, epoch)
-        if host.kafka is UnitState.ACTIVE:
+        if host.kafka is UnitState.ACTIVE and not host.keeps_kafka:
             host.kafka = UnitState.INACTIVE
 
     @changes

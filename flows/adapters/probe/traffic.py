@@ -128,9 +128,16 @@ class Writer:
             producer.poll(seconds / len(self._producers))
 
     def flush(self, seconds: float) -> None:
-        """What is under way has arrived; what has not counts as failed."""
+        """What is under way has arrived; what has not counts as failed.
+
+        A partition that still waits was silent until now: a gap that never ended is one too.
+        """
+        began = time.monotonic()
         for producer in self._producers:
             self.errors.extend(["_TIMED_OUT"] * producer.flush(seconds))
+        for partition, count in self._next.items():
+            if (partition, count - 1) not in self.acknowledged:
+                self.gaps.heard(partition, began if self._seldom else 0.0)
 
 
 class Reader(threading.Thread):

@@ -82,7 +82,8 @@ def shown_at_9011(plane: Plane) -> list[str]:
 def by_schedule(plane: Plane) -> list[str]:
     """What the schedule drops when it comes now."""
     here = plane.doors.processes.here(str(uuid4()), "none")
-    return drop_overdue(plane.doors, Caller("a test", Door.SCHEDULE, here), PlainStage())
+    with plane.blocks_at_hand():
+        return drop_overdue(plane.doors, Caller("a test", Door.SCHEDULE, here), PlainStage())
 
 
 def scan(
