@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
-from ansible.module_utils.kafka_fleet.files import CannotDeliver, clean, deliver
+from ansible.module_utils.kafka_fleet.files import CannotDeliver, deliver
 from ansible.module_utils.kafka_fleet.options import (
     CLAIM,
     DIRECTORIES,
@@ -33,13 +33,6 @@ options:
     description: Number of the operation; a host refuses a lower one than it has seen.
     type: int
     required: true
-  state:
-    description:
-      - With V(absent) all that was delivered is gone, of every part, and in the end the marker. A
-        host without the marker is left alone.
-    type: str
-    choices: [present, absent]
-    default: present
   part:
     description: The part of the delivery; V(secret) never shows a difference.
     type: str
@@ -100,7 +93,6 @@ changed_paths:
 
 ARGUMENTS: dict[str, Any] = {
     **CLAIM,
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "part": {"type": "str", "choices": ["public", "secret"], "default": "public"},
     "keep": {"type": "bool", "default": False},
     "directories": DIRECTORIES,
@@ -111,9 +103,8 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Does what the options say and reports it to Ansible."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    act = _deliver if module.params["state"] == "present" else _take_away
     try:
-        result = act(module)
+        result = _deliver(module)
     except (ClaimRefused, CannotDeliver) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(result["changed_paths"]), **result)
@@ -127,14 +118,6 @@ def _deliver(module: AnsibleModule) -> dict[str, Any]:
         "changed_paths": [change.path for change in changes],
         "diff": differences(changes) if module._diff and options["part"] != "secret" else [],
     }
-
-
-def _take_away(module: AnsibleModule) -> dict[str, Any]:
-    """The marker goes last, so a removal that was interrupted is finished by running it again."""
-    state = module.params["state_directory"]
-    if not _claim(module.params, write=False):
-        return {"changed_paths": []}
-    return {"changed_paths": [state] if module.check_mode else clean(state, [])}
 
 
 def _claim(options: dict[str, Any], *, write: bool) -> bool:
