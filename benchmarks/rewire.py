@@ -38,6 +38,8 @@ from benchmarks.restarting.turns import (
     sums,
 )
 from benchmarks.rolling import NAME, RESULTS, TOPIC, prepared
+from flows.adapters.gateways.ssh import LAB_GATEWAY
+from flows.domain.dnat import Translation
 from flows.domain.errors import EffectFailed
 
 PARTITIONS, BROKERS = 24, 3
@@ -142,8 +144,12 @@ def markdown(result: Result) -> str:
 
 
 def _ways(place: Place) -> Ways:
-    """Two endpoint addresses lead to each broker; each gets an EIP of the gateway, too."""
-    _, instance = opened(place, NAME)
+    """Two endpoint addresses lead to each broker; each gets an EIP of the gateway, too.
+
+    The gateway runs by then, as everybody's own does; the lab's is made when it is first needed.
+    """
+    doors, instance = opened(place, NAME)
+    doors.gateways("lab").look(LAB_GATEWAY, Translation(instance.id, ()))
     plan = place.lab.plan
     machines = [broker.machine.name for broker in instance.brokers if broker.machine]
     found = []

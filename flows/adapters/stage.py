@@ -16,6 +16,14 @@ class Stage(Protocol):
         """Does the work and shows it under its title, with its result."""
         ...
 
+    def at_once(self, here: Callable[[], None], beside: Callable[[], None]) -> None:
+        """Both were done, with steps of their own, at the same time where the stage can do that.
+
+        `here` runs in the caller's own thread. An error is raised when both have ended; that of
+        `here` comes first, the other one is a note on it.
+        """
+        ...
+
     def publish(self, key: str, markdown: str) -> None:
         """A page that stays with the run; `key` is lower-case letters, digits and dashes."""
         ...
@@ -53,6 +61,11 @@ class PlainStage:
         """Does the work."""
         self.titles.append(title)
         return work()
+
+    def at_once(self, here: Callable[[], None], beside: Callable[[], None]) -> None:
+        """One after the other, so that what is watched has an order."""
+        here()
+        beside()
 
     def publish(self, key: str, markdown: str) -> None:
         """Keeps the newest page of a key."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -47,6 +49,18 @@ class PrefectStage:
 
         step(return_state=True)
         return attempt.outcome()
+
+    def at_once(self, here: Callable[[], None], beside: Callable[[], None]) -> None:
+        """`beside` runs in a thread that knows the run, so its steps are task runs as well."""
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            other = thread.submit(copy_context().run, beside)
+            try:
+                here()
+            except BaseException as error:
+                if other.exception() is not None:
+                    error.add_note(f"meanwhile: {other.exception()}")
+                raise
+            other.result()
 
     def publish(self, key: str, markdown: str) -> None:
         """The page is an artifact of the run."""

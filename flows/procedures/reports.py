@@ -40,6 +40,10 @@ class TimedStage:
             seconds = self._clock.monotonic() - started
             self.steps.append(TimedStep(title, seconds, result))
 
+    def at_once(self, here: Callable[[], None], beside: Callable[[], None]) -> None:
+        """Passes both on; each of their steps is kept when it ends."""
+        self._stage.at_once(here, beside)
+
     def publish(self, key: str, markdown: str) -> None:
         """Passes the page on."""
         self._stage.publish(key, markdown)

@@ -1,7 +1,7 @@
 """Giving clients other addresses while they work: proved through the addresses, or put back.
 
-1. the new way is opened beside the old one, on all brokers at once: firewall, certificates for
-   the new names, EIPs
+1. the new way is opened beside the old one, on all brokers and gateways at once: firewall,
+   certificates for the new names, EIPs, rules
 2. at every new address the right broker answers, asked from the clients' network
 3. brokers tell clients the new addresses, one after the other; none restarts
 4. asked again: metadata names every broker by its new address
@@ -74,11 +74,16 @@ def _open(site: Site, plan: RewirePlan, ways: Ways) -> None:
     prepared = _wished(site, plan.instance, plan.prepared)
     if not plan.addresses:
         return
+    # A gateway and the brokers' hosts do not wait for each other; nobody is told of either yet.
+    site.stage.at_once(lambda: ways(site, prepared), lambda: _let_in(site, plan, prepared))
+    if plan.asked_before():
+        _prove(site, plan)
+
+
+def _let_in(site: Site, plan: RewirePlan, prepared: Instance) -> None:
     open_ways(site, prepared)
-    ways(site, prepared)
     if plan.asked_before():
         serve_more_names(site, prepared, (plan.listener,))
-        _prove(site, plan)
 
 
 def _switch(site: Site, plan: RewirePlan) -> None:
