@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from benchmarks.creating.machine import Machine, describe
 from benchmarks.creating.report import Goal
 from benchmarks.creating.spans import Span
 from benchmarks.creating.surroundings import Place, blank_place, control_plane
-from benchmarks.restarting.arms import Course, our_roll, plain_roll
+from benchmarks.restarting.arms import Course, lead_as_preferred, our_roll, plain_roll
 from benchmarks.restarting.blame import SHORTEST_SECONDS, Wait, rows_of, table, waits_of
 from benchmarks.restarting.meter import measuring
 from benchmarks.restarting.pages import ended, goal_table, keep, machine_words
@@ -103,15 +103,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(partitions: int, rolls: dict[str, int]) -> Result:
     """Each arm, so many rolls of it, on one instance."""
-    machine = describe()
+    machine, found = describe(), dict[str, list[Roll]]()
     with blank_place() as place, control_plane(place):
         settings = prepared(place, partitions)
-        found = {
-            name: tuple(_measured(place, settings, partitions, name) for _ in range(count))
-            for name, count in rolls.items()
-        }
+        for name in in_turns(rolls):
+            lead_as_preferred(place, NAME)
+            found.setdefault(name, []).append(_measured(place, settings, partitions, name))
     now = datetime.now(UTC).strftime("%Y-%m-%d")
-    return Result(now, machine, partitions, found, goals(partitions, found))
+    arms = {name: tuple(found.get(name, ())) for name in rolls}
+    return Result(now, machine, partitions, arms, goals(partitions, arms))
+
+
+def in_turns(rolls: Mapping[str, int]) -> list[str]:
+    """So many of each, spread over the whole: a machine that slows down slows all arms."""
+    places = [
+        ((number + 0.5) / count, name) for name, count in rolls.items() for number in range(count)
+    ]
+    return [name for _, name in sorted(places)]
 
 
 def with_earlier(file: Path | None, now: Result) -> Result:
@@ -144,9 +152,10 @@ def markdown(result: Result) -> str:
             "",
             _what_a_gap_is(result.partitions),
             "By hand: `systemctl restart kafka`, a wait until nothing is under-replicated, 5 s; "
-            "nobody moves leaders back. kafka-utils 4.1.0: `kafka-rolling-restart` with its "
-            "defaults, given the login of ZooKeeper and a Jolokia within its reach; a broker's "
-            "turn ends when the next one is stopped.",
+            "nobody moves leaders back in its rolls. kafka-utils 4.1.0: `kafka-rolling-restart` "
+            "with its defaults, given the login of ZooKeeper and a Jolokia within its reach; a "
+            "broker's turn ends when the next one is stopped. The arms take turns, and each roll "
+            "begins with every partition led by its first replica.",
             "",
             *goal_table(result.goals),
             "",

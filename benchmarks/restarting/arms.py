@@ -71,6 +71,14 @@ def plain_roll(place: Place, name: str) -> Course:
     )
 
 
+def lead_as_preferred(place: Place, name: str) -> None:
+    """Every partition is led by its first replica, whatever the roll before left."""
+    doors, instance = opened(place, name)
+    state = doors.zookeeper.state(instance)
+    misled = [part for broker in instance.brokers for part in gates.preferred_of(broker.id, state)]
+    doors.kafka.elect_preferred(instance, [(part.topic, part.number) for part in misled])
+
+
 def opened(place: Place, name: str) -> tuple[Doors, Instance]:
     """The doors of the place, and an instance as it is remembered there."""
     doors = open_doors(place.settings, lambda line: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from benchmarks.rolling import (
     Result,
     Roll,
     goals,
+    in_turns,
     markdown,
     with_earlier,
 )
@@ -52,6 +54,15 @@ def test_partitions_that_are_silent_together_are_one_wait() -> None:
 def test_what_nobody_did_is_nobodys() -> None:
     (wait,) = waits_of([(10.0, 11.0)], STEPS)
     assert wait.step == UNKNOWN
+
+
+@given(st.dictionaries(st.sampled_from([OURS, BY_HAND, KAFKA_UTILS]), st.integers(0, 12)))
+def test_arms_take_turns(rolls: dict[str, int]) -> None:
+    order = in_turns(rolls)
+    assert Counter(order) == Counter(rolls)
+    for name, count in rolls.items():
+        for half in (order[: len(order) // 2], order[len(order) // 2 :]):
+            assert abs(half.count(name) - count / 2) <= 1
 
 
 @given(st.lists(GAP, max_size=12))
