@@ -5,7 +5,9 @@ Registered over the REST API, one after the other: in parallel they block each o
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -108,18 +110,33 @@ _SCHEDULED: dict[str, Any] = {
 
 
 def register(api: PrefectApi, wanted: Sequence[Deployment]) -> None:
-    """The server has these deployments, and no others of ours."""
-    ids = {_apply(api, deployment) for deployment in wanted}
+    """The server has these deployments, and no others of ours.
+
+    One that is there as it should be is left alone: runs may be on their way, and Prefect would
+    forget those that are scheduled.
+    """
     filters = {"work_pools": {"name": {"any_": [POOL]}}}
-    for present in api.post("/deployments/filter", filters):
-        ours = str(present["entrypoint"] or "").startswith(f"{RUNS}:")
-        if ours and present["id"] not in ids:
-            api.delete(f"/deployments/{present['id']}")
+    present = api.post("/deployments/filter", filters)
+    versions = {(each["entrypoint"], each["name"]): each["version"] for each in present}
+    names = {(deployment.entrypoint, deployment.title): deployment for deployment in wanted}
+    for name, deployment in names.items():
+        if versions.get(name) != version_of(deployment):
+            _apply(api, deployment)
+    for each in present:
+        ours = str(each["entrypoint"] or "").startswith(f"{RUNS}:")
+        if ours and (each["entrypoint"], each["name"]) not in names:
+            api.delete(f"/deployments/{each['id']}")
 
 
-def _apply(api: PrefectApi, wanted: Deployment) -> str:
-    flow_id = api.post("/flows/", {"name": wanted.flow})["id"]
-    return str(api.post("/deployments/", _body(flow_id, wanted))["id"])
+def version_of(wanted: Deployment) -> str:
+    """Tells this deployment from any other of its operation: the digest of all that is sent."""
+    told = json.dumps([wanted.flow, _body(wanted)], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _apply(api: PrefectApi, wanted: Deployment) -> None:
+    flow = {"flow_id": api.post("/flows/", {"name": wanted.flow})["id"]}
+    api.post("/deployments/", {**_body(wanted), **flow, "version": version_of(wanted)})
 
 
 def _of(operation: AnyOperation) -> Deployment:
@@ -139,9 +156,8 @@ def _chapter(operation: AnyOperation) -> str:
     return operation.procedure.__module__.split(".")[1]
 
 
-def _body(flow_id: str, wanted: Deployment) -> Json:
+def _body(wanted: Deployment) -> Json:
     return {
-        "flow_id": flow_id,
         "name": wanted.title,
         "description": wanted.description,
         "tags": list(wanted.tags),

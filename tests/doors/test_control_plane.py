@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from flows.doors.controlplane.progress import StepLines
 from flows.doors.controlplane.reconcile import busy_runs, reconcile
 from flows.doors.controlplane.status import status
 from flows.doors.controlplane.up import up
-from flows.doors.deployments import CHECK_HEALTH
+from flows.doors.deployments import CHECK_HEALTH, deployments, register
 from flows.doors.follow import RunSeen, follow
 from flows.doors.lost_secrets import forget_lost_secrets
 from flows.doors.prefect_api import PrefectApi, Unreachable, deployment, flow_run, pages, ui_link
@@ -168,6 +169,28 @@ def test_deployments_read_well_and_start_python_once(control_plane: ControlPlane
     assert found["enforce_parameter_schema"] is False
     assert found["job_variables"]["stream_output"] is False
     assert found["job_variables"]["command"].endswith(" -m prefect.engine")
+
+
+def test_a_deployment_is_registered_anew_only_when_it_is_another_one(
+    control_plane: ControlPlane,
+) -> None:
+    api, ours = control_plane.api, [*deployments(), toys.DEPLOYMENT, races.DEPLOYMENT]
+
+    def description() -> str:
+        return str(deployment(api, *CREATE)["description"])
+
+    words, place = description(), f"/deployments/{deployment(api, *CREATE)['id']}"
+    try:
+        api.patch(place, {"description": "as somebody changed it"})
+        register(api, ours)
+        left_alone = description()
+        others = [replace(each, description="as a newer program says") for each in ours]
+        register(api, others)
+        renewed = description()
+    finally:
+        register(api, ours)
+    assert (left_alone, renewed) == ("as somebody changed it", "as a newer program says")
+    assert description() == words
 
 
 def test_the_command_says_a_refusal_in_one_sentence_and_it_is_remembered(

@@ -273,6 +273,23 @@ def test_a_rewire_that_was_killed_between_two_brokers_is_finished_by_the_next_ru
 
 
 @pytest.mark.slow
+def test_a_rewire_that_was_killed_between_two_brokers_is_rolled_back(
+    plane: Plane, demo: Demo, open_ways: None, endpoints: Addresses, by_endpoints: Far
+) -> None:
+    before, gateway = started(plane, demo), lab_eips(plane, 134, 135, 136)
+    with load(plane, by_endpoints, spread_topic(plane, demo, "rolled-back"), "vpc") as told:
+        at_the_kill = kill_between_brokers(plane, demo, gateway)
+        plane.ask("roll-back", "instance=demo")
+        shown, rules = shown_at_9011(plane), plane.json("dnat", "demo")
+    assert at_the_kill[0] == f"{gateway[0]}:9011"
+    assert shown == [f"{address}:9011" for address in endpoints]
+    assert rules == []
+    assert not set(gateway) & set(map(str, plane.lab.eips()))
+    assert_nothing_lost(told.answer)
+    assert not changed(before, started(plane, demo))
+
+
+@pytest.mark.slow
 def test_names_are_told_to_clients_who_know_what_they_mean(
     plane: Plane, demo: Demo, open_ways: None, endpoints: Addresses, scratch: Path
 ) -> None:
