@@ -312,7 +312,7 @@ def test_a_run_that_lost_its_engine_and_all_watchers_but_the_server_is_crashed(
     """Nobody reports its end and nobody asks: the missing heartbeat does, after 150 s."""
     api = control_plane.api
     run_id = _start(api, TOY, _request(name="bear", seconds=60))
-    _until(lambda: flow_run(api, run_id)["state_type"] == "RUNNING")
+    _until(lambda: _heartbeats(api, run_id) > 0)
     for name in ("supervisor", "worker"):
         os.kill(control_plane.process(name).pid, signal.SIGKILL)
     os.kill(_engine_of(run_id).pid, signal.SIGKILL)
@@ -381,6 +381,15 @@ def _log(api: PrefectApi, run_id: str) -> str:
         return text if "Finished in state" in text else ""
 
     return str(_eventually(ended))
+
+
+def _heartbeats(api: PrefectApi, run_id: str) -> int:
+    """How many the server has seen: of a run that died before its first one it misses none."""
+    wanted = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+    }
+    return int(api.post("/events/filter", {"filter": wanted})["total"])
 
 
 def _eventually(question: Callable[[], Any], seconds: float = 60) -> Any:
