@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,8 @@ from prefect.settings import (
 
 from flows.domain.errors import EffectFailed
 from flows.doors.controlplane.home import login
+from flows.doors.controlplane.progress import StepLines
+from flows.doors.controlplane.up import up
 from flows.doors.prefect_api import task_runs
 from flows.doors.stage import PrefectStage
 from tests.adapters.contracts import until
@@ -27,7 +30,8 @@ SECONDS = 30.0
 
 @pytest.fixture
 def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """Flows of this process are watched by that control plane."""
+    """Flows of this process are watched by that control plane; another test may have ended it."""
+    up(control_plane.settings, StepLines(io.StringIO()), with_lab=False)
     here = {
         PREFECT_API_URL: control_plane.settings.prefect_api,
         PREFECT_API_AUTH_STRING: login(control_plane.settings),
