@@ -113,11 +113,14 @@ def at(samples: Sequence[Sample], moment: float) -> Sample:
 
 
 def with_gaps(began: float, steps: Sequence[Span], first: str, others: str) -> tuple[Span, ...]:
-    """The steps, and the time before the first and between the others as spans of these names."""
+    """The steps, and the time before the first and between the others as spans of these names.
+
+    Steps may run at the same time; they come in the order in which they began.
+    """
     found, moment, name = [], began, first
     for step in steps:
         found += [Span(name, moment, max(moment, step.began)), step]
-        moment, name = step.ended, others
+        moment, name = max(moment, step.ended), others
     return tuple(found)
 
 

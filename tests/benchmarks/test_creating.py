@@ -55,6 +55,15 @@ def test_steps_and_gaps_together_are_all_the_time(pairs: list[tuple[float, float
     assert {span.name for span in found[2::2]} <= {"others"}
 
 
+def test_between_steps_at_the_same_time_is_nothing() -> None:
+    steps = (Span("gateway", 1.0, 5.0), Span("brokers", 1.5, 2.0), Span("tell", 6.0, 7.0))
+    found = with_gaps(0.0, steps, "first", "others")
+    assert [(each.began, each.ended) for each in found if each.name == "others"] == [
+        (5.0, 5.0),
+        (5.0, 6.0),
+    ]
+
+
 def test_spans_of_one_name_are_added() -> None:
     spans = [Span("a", 0, 1), Span("b", 1, 3), Span("a", 3, 7)]
     assert costs_of(spans, ()) == {"a": Cost(5), "b": Cost(2)}
