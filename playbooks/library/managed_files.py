@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
+from ansible.module_utils.kafka_fleet.claim import ClaimRefused
 from ansible.module_utils.kafka_fleet.files import CannotDeliver, deliver
 from ansible.module_utils.kafka_fleet.options import (
     CLAIM,
     DIRECTORIES,
     FILES,
+    claim_of,
     delivery,
     differences,
 )
@@ -112,17 +113,12 @@ def main() -> None:
 
 def _deliver(module: AnsibleModule) -> dict[str, Any]:
     options, check = module.params, module.check_mode
-    _claim(options, write=not check)
+    claim_of(options, write=not check)
     changes = deliver(delivery(options, options["part"], check=check))
     return {
         "changed_paths": [change.path for change in changes],
         "diff": differences(changes) if module._diff and options["part"] != "secret" else [],
     }
-
-
-def _claim(options: dict[str, Any], *, write: bool) -> bool:
-    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
-    return bool(claim(state, owner, epoch, write=write))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
+from ansible.module_utils.kafka_fleet.claim import ClaimRefused
 from ansible.module_utils.kafka_fleet.commands import CommandFailed
 from ansible.module_utils.kafka_fleet.files import CannotDeliver, clean, deliver
 from ansible.module_utils.kafka_fleet.options import (
     CLAIM,
-    DIRECTORIES,
     FILES,
+    claim_of,
     delivery,
     differences,
 )
@@ -42,11 +42,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  directories:
-    description: See M(managed_files).
-    type: list
-    elements: dict
-    default: []
   files:
     description: See M(managed_files); they are its part V(public).
     type: list
@@ -95,7 +90,6 @@ changed_paths:
 ARGUMENTS: dict[str, Any] = {
     **CLAIM,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "directories": DIRECTORIES,
     "files": FILES,
     "unit": {"type": "str"},
     "loads": {"type": "path"},
@@ -120,7 +114,7 @@ def main() -> None:
 
 def _translate(module: AnsibleModule) -> dict[str, Any]:
     options, check = module.params, module.check_mode
-    _claim(options, write=not check)
+    claim_of(options, write=not check)
     changes = deliver(delivery(options, "public", check=check))
     return {
         "changed_paths": [change.path for change in changes],
@@ -132,16 +126,11 @@ def _translate(module: AnsibleModule) -> dict[str, Any]:
 def _end(module: AnsibleModule) -> dict[str, Any]:
     """The marker goes last, so an end that was cut off is finished by running it again."""
     state = module.params["state_directory"]
-    if not _claim(module.params, write=False):
+    if not claim_of(module.params, write=False):
         return {"done": [], "changed_paths": []}
     if module.check_mode:
         return {"done": ["translate no more"], "changed_paths": [state]}
     return {"done": list(kill(state)), "changed_paths": clean(state, [])}
-
-
-def _claim(options: dict[str, Any], *, write: bool) -> bool:
-    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
-    return bool(claim(state, owner, epoch, write=write))
 
 
 def _wished(options: dict[str, Any], check: bool) -> Wished:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
+from ansible.module_utils.kafka_fleet.claim import ClaimRefused
 from ansible.module_utils.kafka_fleet.commands import CommandFailed
 from ansible.module_utils.kafka_fleet.disk import (
     DataDisk,
@@ -20,6 +20,7 @@ from ansible.module_utils.kafka_fleet.options import (
     CLAIM,
     DIRECTORIES,
     FILES,
+    claim_of,
     delivery,
     differences,
 )
@@ -126,7 +127,7 @@ def main() -> None:
 
 def _take(module: AnsibleModule) -> dict[str, Any]:
     options, check = module.params, module.check_mode
-    _claim(options, write=not check)
+    claim_of(options, write=not check)
     done = [
         *have_user(options["user"], check=check),
         *mount(DataDisk(options["device"], options["path"], check)),
@@ -141,7 +142,7 @@ def _take(module: AnsibleModule) -> dict[str, Any]:
 
 def _grow(module: AnsibleModule) -> dict[str, Any]:
     options, check = module.params, module.check_mode
-    _claim(options, write=not check)
+    claim_of(options, write=not check)
     disk = DataDisk(options["device"], options["path"], check)
     return {"done": grow(disk), "changed_paths": []}
 
@@ -149,7 +150,7 @@ def _grow(module: AnsibleModule) -> dict[str, Any]:
 def _give_back(module: AnsibleModule) -> dict[str, Any]:
     """The marker goes last, so a cleaning that was interrupted is finished by running it again."""
     options, state = module.params, module.params["state_directory"]
-    if not _claim(options, write=False):
+    if not claim_of(options, write=False):
         return {"done": [], "changed_paths": []}
     if module.check_mode:
         return {"done": ["give the host back"], "changed_paths": []}
@@ -160,11 +161,6 @@ def _give_back(module: AnsibleModule) -> dict[str, Any]:
         ],
         "changed_paths": clean(state, [item["path"] for item in options["directories"]]),
     }
-
-
-def _claim(options: dict[str, Any], *, write: bool) -> bool:
-    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
-    return bool(claim(state, owner, epoch, write=write))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_fleet.claim import ClaimRefused, claim
+from ansible.module_utils.kafka_fleet.claim import ClaimRefused
 from ansible.module_utils.kafka_fleet.commands import CommandFailed
-from ansible.module_utils.kafka_fleet.options import CLAIM
+from ansible.module_utils.kafka_fleet.options import CLAIM, claim_of
 from ansible.module_utils.kafka_fleet.units import UnitFailed, Wished, bring, kill
 
 DOCUMENTATION = r"""
@@ -109,19 +109,14 @@ def main() -> None:
 
 
 def _bring(options: dict[str, Any], check: bool) -> list[str]:
-    _claim(options, write=not check)
+    claim_of(options, write=not check)
     return list(bring(_wished(options, check)))
 
 
 def _kill(options: dict[str, Any], check: bool) -> list[str]:
-    if not _claim(options, write=False):
+    if not claim_of(options, write=False):
         return []
     return ["kill all services"] if check else list(kill(options["state_directory"]))
-
-
-def _claim(options: dict[str, Any], *, write: bool) -> bool:
-    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
-    return bool(claim(state, owner, epoch, write=write))
 
 
 def _wished(options: dict[str, Any], check: bool) -> Wished:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .claim import claim
 from .files import Change, Delivery, WishedDirectory, WishedFile
 from .writing import Attributes
 
@@ -38,13 +39,20 @@ FILES: dict[str, Any] = {
 }
 
 
+def claim_of(options: Mapping[str, Any], *, write: bool) -> bool:
+    """Whether the host carried the marker of a module's options before; see `claim`."""
+    state, owner, epoch = options["state_directory"], options["owner"], options["epoch"]
+    return claim(state, owner, epoch, write=write)
+
+
 def delivery(options: Mapping[str, Any], part: str, *, check: bool) -> Delivery:
     """The directories and files of a module's options."""
     return Delivery(
         state=options["state_directory"],
         part=part,
         directories=tuple(
-            WishedDirectory(item["path"], _attributes(item)) for item in options["directories"]
+            WishedDirectory(item["path"], _attributes(item))
+            for item in options.get("directories", ())
         ),
         files=tuple(
             WishedFile(item["path"], _content(item), _attributes(item)) for item in options["files"]
