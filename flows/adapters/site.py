@@ -266,8 +266,11 @@ class Hosts(Protocol):
         """Kafka runs; True when it had to be started, which the host notes as `generation`."""
         ...
 
-    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
-        """What still runs of a broker that was asked to stop; empty once it has stopped."""
+    def finish_kafka(self, machine: Machine, epoch: int) -> tuple[int, ...]:
+        """What still runs of a broker that was asked to stop and is registered nowhere any more.
+
+        Empty once it has stopped. With all logs closed it is not waited for any longer, but ended.
+        """
         ...
 
     def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:

@@ -17,7 +17,9 @@ from flows.doors.prefect_api import (
     task_runs,
 )
 
-POLL_SECONDS = 0.5
+POLL_SECONDS, RESTS_PER_LOOK = 0.5, 9
+"""A look takes the control plane some of what the run itself needs: on a slow one it is rarer."""
+
 SILENCE_SECONDS = 120
 """How long the control plane may be silent, for instance while it is started anew."""
 
@@ -73,12 +75,13 @@ Show = Callable[[Sequence[RunSeen]], None]
 
 
 def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen, ...]:
-    """The runs at their end; `show` has seen them every half second until then.
+    """The runs at their end; `show` has seen them every half second, or somewhat less often.
 
     How long a run may take is its own affair; it must only begin, and the API must answer.
     """
     began = heard = time.monotonic()
     while True:
+        asked = time.monotonic()
         seen = _look_again(api, run_ids)
         now = time.monotonic()
         if seen is not None:
@@ -92,7 +95,7 @@ def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen
                 f"the control plane has been silent for {SILENCE_SECONDS} s; the runs may go on, "
                 "`fleet status` and `fleet history` say more"
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(max(POLL_SECONDS, RESTS_PER_LOOK * (now - asked)))
 
 
 def _look_again(api: PrefectApi, run_ids: Sequence[str]) -> tuple[RunSeen, ...] | None:

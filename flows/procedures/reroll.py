@@ -14,7 +14,7 @@ from flows.procedures.roll import bring_back, roll
 from flows.steps.certificates import issue_certificates
 from flows.steps.observation import observe_by_id
 from flows.steps.one_broker import leave, stop_broker
-from flows.steps.readiness import safe_to_stop
+from flows.steps.readiness import leaders_back, safe_to_stop
 from flows.steps.serving import check_served
 from flows.steps.site import Site
 from flows.steps.waiting import wait_for
@@ -73,3 +73,4 @@ def _start_as_before(site: Site, plan: CertificatePlan, broker: Broker) -> None:
     stop_broker(site, instance, present)
     as_wished(site, instance, present)
     bring_back(site, instance, present)
+    wait_for(site, leaders_back(instance, present))

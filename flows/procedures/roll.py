@@ -72,9 +72,11 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is, check: Change = 
                 change(site, instance, broker)
                 progress.reached(Part.CHANGED)
                 bring_back(site, instance, broker)
+                calm = probe.calm()
+                wait_for(site, leaders_back(instance, broker))
                 progress.reached(Part.BACK)
                 check(site, instance, broker)
-                wait_for(site, probe.calm())
+                wait_for(site, calm)
             left.remove(broker.id)
             progress.broker_done(probe.last)
             probe.check_budget(plan.stall_budget, left)
@@ -83,7 +85,7 @@ def roll(site: Site, plan: RollPlan, change: Change = as_it_is, check: Change = 
 
 
 def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
-    """The broker runs, is in sync, warm, and leads what it should."""
+    """The broker runs, is in sync, warm, and was told to lead what it should."""
     before = registration(instance, broker)
     with clients_held(site, instance, broker) as door:
         portions = hold_back_join(site, instance, broker)
@@ -94,7 +96,6 @@ def bring_back(site: Site, instance: Instance, broker: Broker) -> None:
     wait_for(site, listeners_answer(instance, broker))
     warm(site, instance, broker)
     take_leaders_back(site, instance, broker)
-    wait_for(site, leaders_back(instance, broker))
 
 
 def settle(site: Site, instance: Instance) -> None:

@@ -140,7 +140,7 @@ def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
         if broker.id in site.zookeeper.registrations(instance):
             _kept_out(site, instance, broker, site.zookeeper.state(instance))
             return f"it is still registered and runs on {machine.name}; {NOT_KILLED}"
-        left = site.hosts.kafka_processes(machine)
+        left = site.hosts.finish_kafka(machine, site.epoch)
         return f"process {left[0]} still runs on {machine.name}; {NOT_KILLED}" if left else None
 
     return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)

@@ -395,10 +395,10 @@ class FakeHosts(Fake):
         """It registers anew at once."""
         return start_kafka(self._taken(machine, epoch), generation)
 
-    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
+    @changes
+    def finish_kafka(self, machine: Machine, epoch: int) -> tuple[int, ...]:
         """One, as long as it runs."""
-        host = self._hosts[machine.name]
-        host.demand_answer()
+        host = self._taken(machine, epoch)
         return (4711,) if host.kafka is UnitState.ACTIVE else ()
 
     @changes

@@ -135,13 +135,13 @@ class SshHosts:
         given = {"state": CONFIG, "unit": KAFKA_UNIT, "generation": generation}
         return bool(self._change(machine, epoch, "start", **given))
 
-    def kafka_processes(self, machine: Machine) -> tuple[int, ...]:
-        """What still runs of a broker that was asked to stop; empty once it has stopped.
+    def finish_kafka(self, machine: Machine, epoch: int) -> tuple[int, ...]:
+        """What still runs of a broker that stops; it was ended if it had closed all its logs.
 
         The host waits for it for a moment before it says that something does.
         """
-        given = {"unit": KAFKA_UNIT, "seconds": STOPPING_SECONDS}
-        return tuple(self._must(machine, lambda open_: ask(open_, BROKER, "running", **given)))
+        given = {"unit": KAFKA_UNIT, "root": TOPICS, "seconds": STOPPING_SECONDS}
+        return tuple(self._change(machine, epoch, "finish", **given))
 
     def hold(self, machine: Machine, epoch: int, hold: Hold) -> None:
         """Nobody gets in at these ports until their time is over, counted from now."""

@@ -48,6 +48,7 @@ class ProcessProbe:
         """The process runs; its secrets went to its standard input."""
         self._name = name
         self._told: dict[str, Any] = {}
+        self._gaps: list[Gap] = []
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, "-P", "-m",
              "flows.adapters.probe.program"],
@@ -87,7 +88,7 @@ class ProcessProbe:
         ):
             raise EffectFailed(f"the probe of {self._name} tells nothing any more")
         silent = {int(number): seconds for number, seconds in told["silent"].items()}
-        return Sight(told["at"], _gaps(told["gaps"]), silent)
+        return Sight(told["at"], tuple(self._gaps), silent)
 
     def finish(self) -> ProbeEnd:
         """It has ended and told its sums; EffectFailed when it did not."""
@@ -116,7 +117,10 @@ class ProcessProbe:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._told = json.loads(line)
+            told = json.loads(line)
+            # Before its time is known: whoever asks "until when" has all gaps until then.
+            self._gaps.extend(_gaps(told.get("gaps", ())))
+            self._told = told
 
 
 def _gaps(told: Iterable[list[Any]]) -> tuple[Gap, ...]:

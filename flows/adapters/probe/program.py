@@ -2,8 +2,9 @@
 
 The first line on standard input is a JSON object: librdkafka's settings, a password among them,
 the topic, and how many messages per second it gets where a partition gets one seldom. Every
-quarter of a second a line on standard output tells what was seen; when standard input ends, or
-says so, the last line tells the sums.
+quarter of a second a line on standard output tells what was seen, each gap once: to tell all of
+them anew would soon cost more than to find them. When standard input ends, or says so, the last
+line tells the sums, and all gaps.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     heard: dict[str, Any] = {"logger": Silent()}
     seldom = order.get("seldom_per_second")
     writer = Writer(order["settings"], order["topic"], heard, seldom=seldom is not None)
-    reader = Reader(order["settings"], heard, writer.token)
+    reader = Reader(order["settings"], heard, writer.token, seldom=seldom is not None)
     over = threading.Event()
     threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
     partitions = _connect(writer, over)
@@ -108,7 +109,7 @@ def _write(writer: Writer, reader: Reader, beat: _Beat, over: threading.Event) -
 def _sight(writer: Writer, reader: Reader) -> dict[str, Any]:
     now = time.monotonic()
     silent = {str(number): now - last for number, last in writer.gaps.last.items()}
-    return {"at": now, "silent": silent, "gaps": [*writer.gaps.found, *reader.gaps.found]}
+    return {"at": now, "silent": silent, "gaps": [*writer.gaps.take(), *reader.gaps.take()]}
 
 
 def _tell_end(writer: Writer, reader: Reader) -> None:

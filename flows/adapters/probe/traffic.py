@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -41,15 +41,25 @@ _CONSUMER: Mapping[str, Any] = {
     "fetch.wait.max.ms": 50,
     "fetch.error.backoff.ms": 20,
 }
+# A fetch of this library names every partition it reads. With hundreds of them, a fetch for each
+# message would keep the brokers busier than all else; nothing is told by when they are read.
+_SELDOM: Mapping[str, Any] = {"fetch.wait.max.ms": 1000, "fetch.min.bytes": 1_000_000}
+
+RawGap = tuple[str, int, float, float]
+"""What was silent (`write` or `read`), which partition, when it was heard of last, and next."""
 
 
 @dataclass
 class Gaps:
-    """When each partition was last heard of, and how long it was silent before."""
+    """When each partition was last heard of, and how long it was silent before.
+
+    `found` are all gaps, `untold` those that nobody took yet.
+    """
 
     kind: str
     last: dict[int, float] = field(default_factory=dict)
-    found: list[tuple[str, int, float, float]] = field(default_factory=list)
+    found: list[RawGap] = field(default_factory=list)
+    untold: deque[RawGap] = field(default_factory=deque)
 
     def heard(self, partition: int, since: float = 0.0) -> None:
         """Something of the partition came just now; before `since` nobody waited for it."""
@@ -59,9 +69,15 @@ class Gaps:
             return
         before = max(before, since)
         if now - before >= SHORTEST_GAP_SECONDS:
-            self.found.append((self.kind, partition, before, now))
+            gap = (self.kind, partition, before, now)
+            self.found.append(gap)
+            self.untold.append(gap)
             if len(self.found) > 2 * MOST_GAPS:
                 self.found = sorted(self.found, key=lambda gap: gap[2] - gap[3])[:MOST_GAPS]
+
+    def take(self) -> list[RawGap]:
+        """What was found since it was asked last; another thread may find more meanwhile."""
+        return [self.untold.popleft() for _ in range(len(self.untold))]
 
 
 class Writer:
@@ -143,13 +159,21 @@ class Writer:
 class Reader(threading.Thread):
     """Reads all partitions from their ends on, in a thread of its own."""
 
-    def __init__(self, settings: Mapping[str, Any], heard: Mapping[str, Any], token: str) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        heard: Mapping[str, Any],
+        token: str,
+        *,
+        seldom: bool = False,
+    ) -> None:
         super().__init__(daemon=True)
         self.gaps = Gaps("read")
         self.seen: Counter[tuple[int, int]] = Counter()
         self._token = token
         self._over = threading.Event()
-        self._consumer = Consumer({**settings, **_CONSUMER, **heard})
+        own = {**_CONSUMER, **_SELDOM} if seldom else _CONSUMER
+        self._consumer = Consumer({**settings, **own, **heard})
         self._admin = AdminClient({**settings, **heard})
 
     def begin(self, topic: str, partitions: list[int], limit: float) -> None:

@@ -10,8 +10,12 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Callable
 
 STARTED = "started.json"
+CLOSED = ".kafka_cleanshutdown"
+"""Kafka's own mark in its data directory: every log is closed and on the disk."""
+CGROUPS = "/sys/fs/cgroup"
 LOOK_SECONDS = 0.05
 
 
@@ -32,13 +36,32 @@ def start(state: str, unit: str, generation: int) -> bool:
     return True
 
 
-def running(unit: str, seconds: float = 0) -> list[int]:
-    """The processes of a unit that was asked to stop; empty once it has stopped for good.
+def finish(unit: str, root: str, seconds: float) -> list[int]:
+    """What still runs of a broker that stops and is registered nowhere any more.
 
-    It is waited for so many seconds here: a look costs nothing, a Python that starts for it does.
+    Once its logs are closed nothing is left of it but threads that wait for nothing, up to a second
+    each and one after the other: it is ended then. Before that it never is. It is waited for so
+    many seconds here: a look costs nothing, a Python that starts for it does.
     """
+    left = _left_after(seconds, lambda: [] if _only_waits(unit, root) else _left(unit))
+    if left or not processes(unit):
+        return left
+    _run("systemctl", "kill", "--signal=KILL", unit)
+    left = _left_after(seconds, lambda: _left(unit))
+    # It did not fail: it was through.
+    _run("systemctl", "reset-failed", unit)
+    return left
+
+
+def _only_waits(unit: str, root: str) -> bool:
+    """The mark is there from the end of one run until the next one has read all logs."""
+    closed = os.path.exists(os.path.join(root, CLOSED))
+    return closed and _active_state(unit) == "deactivating"
+
+
+def _left_after(seconds: float, look: Callable[[], list[int]]) -> list[int]:
     limit = time.monotonic() + seconds
-    while (left := _left(unit)) and time.monotonic() < limit:
+    while (left := look()) and time.monotonic() < limit:
         time.sleep(LOOK_SECONDS)
     return left
 
@@ -54,7 +77,7 @@ def processes(unit: str) -> list[int]:
     """The processes of a unit. systemd forgets one that outlives the stop, its cgroup does not."""
     found: set[int] = set()
     for tree in ("", "systemd", "unified"):
-        path = os.path.join("/sys/fs/cgroup", tree, "system.slice", unit, "cgroup.procs")
+        path = os.path.join(CGROUPS, tree, "system.slice", unit, "cgroup.procs")
         if os.path.exists(path):
             with open(path, encoding="ascii") as file:
                 found.update(int(line) for line in file.read().split())
