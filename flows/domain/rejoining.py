@@ -10,6 +10,11 @@ dozen partitions of Kafka's own topics alone.
 A replica that gets no data does not catch up, so it is not taken in: each leader is told to send
 next to nothing to it (KIP-73) until its portion's turn comes. Only replicas that are out of sync
 are held back by that; the other followers fetch as ever.
+
+A leader that holds back looks at each such partition again for every message that it gets, which
+with hundreds of them takes all its cores. So the broker is told to hold back too: it does not even
+ask for what is not its turn, once it has had more than next to nothing. That is what the probe
+writes, in a partition of the same list which is in sync already and so is not held back.
 """
 
 from __future__ import annotations
@@ -19,13 +24,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.gates import absent_from, is_users
-from flows.domain.reassignment.throttle import SENDING
+from flows.domain.reassignment.throttle import (
+    FETCHING,
+    NEXT_TO_NOTHING,
+    SENDING,
+    TOPIC_KEYS,
+)
 
-PORTION = 250
+PORTION = 100
 FEW = 100
 """Users' partitions that come back all at once: holding them back costs more than it saves."""
-RATE = "1"
-"""Bytes per second: 0 would never count as exceeded."""
 
 Settings = Mapping[str, Mapping[str, str | None]]
 
@@ -48,22 +56,40 @@ def portions_to_join(broker: int, state: ClusterState) -> tuple[tuple[Partition,
     )
 
 
-def held_back(portions: Sequence[Sequence[Partition]]) -> Settings:
-    """What holds all of them back: a list per topic, a rate per leader; lists first."""
+def held_back(broker: int, portions: Sequence[Sequence[Partition]]) -> Settings:
+    """What holds all of them back: lists per topic, a rate for each who sends; lists before these.
+
+    The broker's own rate comes first: it tells whoever finds a list that nothing is copied by it.
+    """
     partitions = [part for portion in portions for part in portion]
     leaders = sorted({part.leader for part in partitions if part.leader is not None})
-    rates: Settings = {f"brokers/{leader}": {f"{SENDING}.rate": RATE} for leader in leaders}
-    return {**_lists(partitions), **rates}
+    rates: Settings = {
+        f"brokers/{leader}": {f"{SENDING}.rate": NEXT_TO_NOTHING} for leader in leaders
+    }
+    own: Settings = {f"brokers/{broker}": {f"{FETCHING}.rate": NEXT_TO_NOTHING}}
+    return {**own, **_lists(broker, partitions), **rates}
 
 
 def released(
-    portion: Iterable[Partition], later: Sequence[Sequence[Partition]], there: Collection[str]
+    broker: int,
+    portion: Sequence[Partition],
+    later: Sequence[Sequence[Partition]],
+    there: Collection[str],
 ) -> Settings:
     """What lets this portion come while the later ones still wait, of topics that are there."""
     topics = {part.topic for part in portion if part.topic in there}
     left = [part for each in later for part in each if part.topic in topics]
-    ended: Settings = {f"topics/{topic}": {f"{SENDING}.replicas": None} for topic in topics}
-    return {**ended, **_lists(left)}
+    ended: Settings = {f"topics/{topic}": dict.fromkeys(TOPIC_KEYS) for topic in topics}
+    return {**ended, **_lists(broker, left)}
+
+
+def counted(broker: int, portion: Sequence[Partition]) -> Settings:
+    """What makes the broker ask for less: what it fetches of the product's own counts as well.
+
+    Not before it is in sync there: until then it would hold itself back from just that.
+    """
+    ours = [f"{part.number}:{broker}" for part in portion if part.topic == PROBE_TOPIC]
+    return {f"topics/{PROBE_TOPIC}": {f"{FETCHING}.replicas": ",".join(ours)}} if ours else {}
 
 
 def not_held_back(
@@ -85,10 +111,14 @@ def still_out(broker: int, out: Sequence[Partition]) -> str | None:
     return f"broker {broker} is not in sync yet: {words}" if out else None
 
 
-def _lists(partitions: Iterable[Partition]) -> Settings:
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _lists(broker: int, partitions: Iterable[Partition]) -> Settings:
+    found: defaultdict[str, list[Partition]] = defaultdict(list)
     for part in partitions:
-        found[part.topic].append(f"{part.number}:{part.leader}")
+        found[part.topic].append(part)
     return {
-        f"topics/{topic}": {f"{SENDING}.replicas": ",".join(each)} for topic, each in found.items()
+        f"topics/{topic}": {
+            f"{SENDING}.replicas": ",".join(f"{part.number}:{part.leader}" for part in each),
+            f"{FETCHING}.replicas": ",".join(f"{part.number}:{broker}" for part in each),
+        }
+        for topic, each in found.items()
     }

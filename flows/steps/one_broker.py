@@ -13,7 +13,13 @@ from flows.adapters.site import Site
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
 from flows.domain.errors import GateTimeout
 from flows.domain.firewall import client_hold, fetch_hold, table_name
-from flows.domain.gates import is_users, portions_to_lead, preferred_of, still_needed
+from flows.domain.gates import (
+    is_users,
+    leaves_as_it_stops,
+    portions_to_lead,
+    preferred_of,
+    still_needed,
+)
 from flows.domain.instance import Broker, Instance, Machine, UnitState
 from flows.steps.hosts import on_each
 from flows.steps.step import check_held, step
@@ -29,6 +35,8 @@ STOP_SECONDS = 200.0
 """The unit itself says 180; a broker that takes longer is never killed."""
 NOT_KILLED = "it was not killed, since that would cost a log recovery"
 HELD_SECONDS, RENEW_SECONDS = 60, 15.0
+OWN_REQUEST_SECONDS = 2.0
+"""How long nobody looks after a broker that asks the controller itself as it stops."""
 WARMING_REQUESTS = 5
 PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
 
@@ -39,19 +47,25 @@ def leave(site: Site, instance: Instance, broker: Broker) -> None:
 
     Meanwhile it fetches nothing: a fetch that a leader reads before and accounts after the broker
     left makes that leader wait for it until it is back. A leader may take it back all the same: it
-    is looked after, and asked again, until its process has stopped.
+    is looked after, and asked again, until its process has stopped. One with too many partitions
+    for that asks the controller itself, as it stops.
     """
     if broker.host is not None and broker.host.kafka is UnitState.ACTIVE:
         hand_over_control(site, instance, broker)
         wait(site, controller_works(instance))
-        state = site.zookeeper.state(instance)
-        # From the moment it is muted all writes wait for it: nothing is looked up in between.
-        with site.kafka.near_controller(instance, state), no_fetches(site, instance, broker):
-            wait(site, is_out(instance, broker, state))
-            # It follows by now what it led, and would fetch that as soon as it can: asked once
-            # more, the controller tells it to stop that too.
-            site.kafka.shut_down(instance, site.zookeeper.state(instance), broker.id)
-            wait(site, stays_out(instance, broker))
+        if not _leaves_as_it_stops(instance, broker):
+            _leave_muted(site, instance, broker)
+
+
+def _leave_muted(site: Site, instance: Instance, broker: Broker) -> None:
+    state = site.zookeeper.state(instance)
+    # From the moment it is muted all writes wait for it: nothing is looked up in between.
+    with site.kafka.near_controller(instance, state), no_fetches(site, instance, broker):
+        wait(site, is_out(instance, broker, state))
+        # It follows by now what it led, and would fetch that as soon as it can: asked once
+        # more, the controller tells it to stop that too.
+        site.kafka.shut_down(instance, site.zookeeper.state(instance), broker.id)
+        wait(site, stays_out(instance, broker))
 
 
 def hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
@@ -134,16 +148,46 @@ def stop_broker(site: Site, instance: Instance, broker: Broker) -> None:
 def kafka_stopped(instance: Instance, broker: Broker) -> Gate:
     """Nothing of the broker runs any more; until then nobody takes it back."""
     machine = _machine(broker)
+    rest = _Rest(OWN_REQUEST_SECONDS if _leaves_as_it_stops(instance, broker) else 0.0)
 
     def reason(site: Site) -> str | None:
         # Cheaper than to ask its host, and nobody waits for whoever is not registered any more.
         if broker.id in site.zookeeper.registrations(instance):
-            _kept_out(site, instance, broker, site.zookeeper.state(instance))
+            if rest.is_over(site):
+                _kept_out(site, instance, broker, rest.after(site, instance))
             return f"it is still registered and runs on {machine.name}; {NOT_KILLED}"
         left = site.hosts.finish_kafka(machine, site.epoch)
         return f"process {left[0]} still runs on {machine.name}; {NOT_KILLED}" if left else None
 
     return Gate(f"Kafka of broker {broker.id} has stopped", STOP_SECONDS, reason)
+
+
+def _leaves_as_it_stops(instance: Instance, broker: Broker) -> bool:
+    return instance.cluster is not None and leaves_as_it_stops(broker.id, instance.cluster)
+
+
+class _Rest:
+    """A look at every partition is followed by a rest of nine times as long.
+
+    The brokers need the cores that a look takes: with hundreds of partitions half a second.
+    """
+
+    def __init__(self, first_seconds: float) -> None:
+        self._first = first_seconds
+        self._until: float | None = None
+
+    def is_over(self, site: Site) -> bool:
+        now = site.clock.monotonic()
+        if self._until is None:
+            self._until = now + self._first
+        return now >= self._until
+
+    def after(self, site: Site, instance: Instance) -> ClusterState:
+        asked = site.clock.monotonic()
+        state = site.zookeeper.state(instance)
+        now = site.clock.monotonic()
+        self._until = now + 9 * (now - asked)
+        return state
 
 
 def _kept_out(site: Site, instance: Instance, broker: Broker, state: ClusterState) -> str | None:

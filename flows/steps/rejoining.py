@@ -9,6 +9,7 @@ from flows.domain.cluster import Partition
 from flows.domain.instance import Broker, Instance
 from flows.domain.reassignment import left_behind
 from flows.domain.rejoining import (
+    counted,
     held_back,
     not_held_back,
     out_of,
@@ -24,6 +25,7 @@ from flows.steps.step import step
 from flows.steps.waiting import Gate, wait, wait_for
 
 JOIN_SECONDS = 60.0
+CATCH_UP_SECONDS = 0.5
 
 Portions = tuple[tuple[Partition, ...], ...]
 
@@ -57,7 +59,7 @@ def end_holding_back(site: Site, instance: Instance) -> None:
 
 @step("broker {broker.id}: let it come back in portions")
 def _hold_back(site: Site, instance: Instance, broker: Broker, portions: Portions) -> None:
-    site.kafka.configure(instance, held_back(portions))
+    site.kafka.configure(instance, held_back(broker.id, portions))
 
 
 @step("broker {broker.id}: come back, one portion after the other")
@@ -66,8 +68,12 @@ def _let_in(
 ) -> None:
     for place, portion in enumerate(portions, start=1):
         there = {part.topic for part in site.zookeeper.partitions(instance, portion)}
-        site.kafka.configure(instance, released(portion, portions[place:], there))
+        site.kafka.configure(instance, released(broker.id, portion, portions[place:], there))
         wait(site, _joined(instance, broker, portion, door))
+        if settings := counted(broker.id, portion):
+            site.kafka.configure(instance, settings)
+        # What was written meanwhile waited: it is through before anything waits again.
+        site.clock.pause(CATCH_UP_SECONDS)
 
 
 def _rest_joined(instance: Instance, broker: Broker, portions: Portions, door: ClosedDoor) -> Gate:

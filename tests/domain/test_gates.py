@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flows.domain.cluster import PROBE_TOPIC, Cluster, ClusterState, Partition
 from flows.domain.gates import (
+    MUTED_AT_MOST,
     is_left_out,
+    leaves_as_it_stops,
     not_back,
     not_leading,
     others_out_of_sync,
@@ -174,3 +176,11 @@ def test_a_broker_has_left_when_nobody_needs_it() -> None:
     assert still_needed(2, state(alone)) is None, "what only it has cannot go elsewhere"
     assert still_needed(3, state(BEHIND)) == "broker 3 is still in sync: orders-1"
     assert still_needed(2, state(BEHIND)) == "broker 2 still leads orders-1"
+
+
+def test_a_broker_with_more_partitions_than_may_wait_leaves_as_it_stops() -> None:
+    wide = [part("wide", number, 1, (1, 2, 3)) for number in range(MUTED_AT_MOST)]
+    assert not leaves_as_it_stops(1, state(*wide))
+    assert leaves_as_it_stops(1, state(*wide, WHOLE))
+    elsewhere = Partition("audit", 0, 2, (2,), (2,))
+    assert not leaves_as_it_stops(1, state(*wide, elsewhere)), "only its own replicas count"

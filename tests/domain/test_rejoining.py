@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.cluster import PROBE_TOPIC, ClusterState, Partition
+from flows.domain.reassignment.throttle import NEXT_TO_NOTHING
 from flows.domain.rejoining import (
     FEW,
     PORTION,
-    RATE,
+    counted,
     held_back,
     not_held_back,
     out_of,
@@ -22,6 +23,10 @@ from flows.domain.rejoining import (
 )
 
 LISTS, RATES = "leader.replication.throttled.replicas", "leader.replication.throttled.rate"
+OWN_LISTS, OWN_RATE = (
+    "follower.replication.throttled.replicas",
+    "follower.replication.throttled.rate",
+)
 
 
 def away(count: int, topics: int = 3) -> ClusterState:
@@ -72,21 +77,23 @@ def test_a_replica_is_held_back_exactly_until_its_turn(count: int, topics: int) 
     portions = portions_to_join(3, state)
     there = {part.topic for part in state.partitions}
     settings: dict[str, dict[str, str | None]] = {
-        entity: dict(values) for entity, values in held_back(portions).items()
+        entity: dict(values) for entity, values in held_back(3, portions).items()
     }
-    assert {settings[f"brokers/{leader}"][RATES] for leader in (1, 2)} == {RATE}
-    assert "brokers/3" not in settings
+    assert {settings[f"brokers/{leader}"][RATES] for leader in (1, 2)} == {NEXT_TO_NOTHING}
+    assert settings["brokers/3"] == {OWN_RATE: NEXT_TO_NOTHING}
     for place, portion in enumerate(portions, start=1):
         held = {part.name: part.leader for each in portions[place - 1 :] for part in each}
-        assert lists(settings) == held
-        settings.update({e: dict(v) for e, v in released(portion, portions[place:], there).items()})
-    assert lists(settings) == {}
+        assert lists(settings, LISTS) == held
+        assert lists(settings, OWN_LISTS) == dict.fromkeys(held, 3)
+        now = released(3, portion, portions[place:], there)
+        settings.update({entity: dict(values) for entity, values in now.items()})
+    assert lists(settings, LISTS) == lists(settings, OWN_LISTS) == {}
 
 
-def lists(settings: Mapping[str, Mapping[str, str | None]]) -> dict[str, int]:
+def lists(settings: Mapping[str, Mapping[str, str | None]], key: str) -> dict[str, int]:
     found = {}
     for entity, values in settings.items():
-        for each in (values.get(LISTS) or "").split(","):
+        for each in (values.get(key) or "").split(","):
             number, _, leader = each.partition(":")
             if leader:
                 found[f"{entity.removeprefix('topics/')}-{number}"] = int(leader)
@@ -95,9 +102,15 @@ def lists(settings: Mapping[str, Mapping[str, str | None]]) -> dict[str, int]:
 
 def test_a_topic_that_was_deleted_meanwhile_is_not_written_to() -> None:
     portions = portions_to_join(3, away(200, topics=1))
-    assert released(portions[0], portions[1:], {PROBE_TOPIC}) == {
-        f"topics/{PROBE_TOPIC}": {LISTS: None}
+    assert released(3, portions[0], portions[1:], {PROBE_TOPIC}) == {
+        f"topics/{PROBE_TOPIC}": {LISTS: None, OWN_LISTS: None}
     }
+
+
+def test_what_it_fetches_of_the_products_own_counts_once_it_is_in_sync_there() -> None:
+    ours, *users = portions_to_join(3, away(200))
+    assert counted(3, ours) == {f"topics/{PROBE_TOPIC}": {OWN_LISTS: "0:3"}}
+    assert [counted(3, portion) for portion in users] == [{} for _ in users]
 
 
 def test_who_is_still_out_is_named() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from flows.domain.cluster import NewTopic
 from flows.domain.errors import EffectFailed, GateTimeout
+from flows.domain.gates import MUTED_AT_MOST
 from flows.domain.instance import Status
 from flows.instances.restart_instance import restart_instance
 from tests.flows.test_restart import assert_settled, starts
@@ -24,9 +25,20 @@ PARTITIONS = 300
 @scene
 def many() -> World:
     """Every broker has a replica of three hundred partitions."""
+    return with_partitions(PARTITIONS)
+
+
+@scene
+def crowded() -> World:
+    """Every broker has more replicas than may wait while it is muted."""
+    return with_partitions(MUTED_AT_MOST)
+
+
+def with_partitions(count: int) -> World:
+    """A topic with so many partitions, replicated on every broker."""
     world = created()
     turns = [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
-    wide = NewTopic("wide", {number: turns[number % 3] for number in range(PARTITIONS)})
+    wide = NewTopic("wide", {number: turns[number % 3] for number in range(count)})
     world.kafka.clusters[the_row(world).id].topics["wide"] = wide
     return world
 
@@ -51,9 +63,19 @@ def test_a_broker_with_many_partitions_comes_back_in_portions() -> None:
     world = many()
     world.ask(restart_instance, ONE)
     assert "broker 2: come back, one portion after the other" in world.stage.titles
-    assert len(held_back_effects()) == 1 + 3 + 1  # held back, three portions, let go
+    # Held back, four portions, what counts after the first of them, let go.
+    assert len(held_back_effects()) == 1 + 4 + 1 + 1
     assert nothing_is_held_back(world)
     assert_settled(world)
+
+
+def test_a_broker_with_too_many_partitions_to_be_muted_leaves_as_it_stops() -> None:
+    for world, asked_before in ((many(), True), (crowded(), False)):
+        before = len(world.effects.log)
+        world.ask(restart_instance, ONE)
+        log = world.effects.log[before:]
+        assert ("FakeKafka.shut_down" in log[: log.index("FakeHosts.stop_kafka")]) is asked_before
+        assert_settled(world)
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))

@@ -29,8 +29,7 @@ from flows.domain.listeners import Listener, ListenerName, Protocol
 from flows.domain.permissions import user_path
 from flows.domain.raising import RAISED_PATH, read_raised
 from flows.domain.reassignment import PartitionName
-from flows.domain.reassignment.throttle import SENDING
-from flows.domain.rejoining import RATE
+from flows.domain.reassignment.throttle import NEXT_TO_NOTHING, SENDING
 from flows.domain.scram import plain_line, scram_value
 from flows.domain.versions import Through
 from tests.world.effects import Effects, Fake, changes
@@ -82,7 +81,7 @@ class FakeCluster:
         listed = self.topics[partition[0]].config.get(f"{SENDING}.replicas")
         rate = self.altered.get(leader or 0, {}).get(f"{SENDING}.rate")
         found = alive
-        if listed and rate == RATE and f"{partition[1]}:{leader}" in listed.split(","):
+        if listed and rate == NEXT_TO_NOTHING and f"{partition[1]}:{leader}" in listed.split(","):
             before = self.had.get(partition, alive)
             found = [each for each in alive if each == leader or each in before]
         self.had[partition] = found

@@ -17,6 +17,8 @@ from flows.domain.reassignment.portions import Sizes
 SENDING, FETCHING = "leader.replication.throttled", "follower.replication.throttled"
 TOPIC_KEYS = (f"{SENDING}.replicas", f"{FETCHING}.replicas")
 BROKER_KEYS = (f"{SENDING}.rate", f"{FETCHING}.rate")
+NEXT_TO_NOTHING = "1"
+"""Bytes per second under which nothing is copied: 0 would never count as exceeded."""
 
 Settings = Mapping[str, Mapping[str, str]]
 """Entity as ZooKeeper names it below `/config` (`topics/orders`, `brokers/1`) -> its values."""
@@ -96,14 +98,22 @@ def left_over(state: ClusterState) -> dict[str, tuple[str, ...]]:
 
 def copying(state: ClusterState) -> bool:
     """Whether a replica is still copied under a throttle: listed, on a broker that runs, not in
-    sync. No reassignment says so while a broker that lost its disk gets its replicas back.
+    sync. No reassignment says so while a broker that lost its disk gets its replicas back. One that
+    is held back copies nothing.
     """
+    held_back = {
+        name
+        for name, config in state.broker_configs.items()
+        if config.get(BROKER_KEYS[1]) == NEXT_TO_NOTHING
+    }
     behind = {
         (part.topic, part.number): set(part.replicas) - set(part.in_sync)
         for part in state.partitions
     }
     return any(
-        broker in state.registrations and broker in behind.get((topic, number), ())
+        broker in state.registrations
+        and broker in behind.get((topic, number), ())
+        and str(broker) not in held_back
         for topic, config in state.topic_configs.items()
         for number, broker in _listed(config.get(TOPIC_KEYS[1], ""))
     )
