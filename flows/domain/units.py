@@ -38,8 +38,8 @@ LimitNOFILE=100000
 WantedBy=multi-user.target
 """
 
-# Two of its classes write a line for each partition whenever leaders move, and again for each retry:
-# thousands of lines in the second in which all clients wait for the broker that writes them.
+# Two of its classes write a line for each partition whenever leaders move, and again for each
+# retry: thousands of lines in the second in which all clients wait for the broker that writes them.
 KAFKA_LOGGING = """log4j.rootLogger=INFO, console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
