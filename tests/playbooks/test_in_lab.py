@@ -315,7 +315,8 @@ def test_an_older_operation_and_another_instance_are_refused(fleet: Fleet, first
             "the host carries the marker of instance ab12cd34; "
             "operation 3 of instance zz99zz99 may not change it"
         ) in foreign
-    assert fleet.state(first) == before
+    # What a host uses of its memory is another number at each look.
+    assert replace(fleet.state(first), memory_used_mb=0) == replace(before, memory_used_mb=0)
 
 
 # Brokers.
