@@ -17,9 +17,8 @@ from flows.doors.prefect_api import (
     task_runs,
 )
 
-POLL_SECONDS, RESTS_PER_LOOK = 0.5, 9
+POLL_SECONDS, MOST_SECONDS, RESTS_PER_LOOK = 0.5, 5.0, 9
 """A look takes the control plane some of what the run itself needs: on a slow one it is rarer."""
-
 SILENCE_SECONDS = 120
 """How long the control plane may be silent, for instance while it is started anew."""
 
@@ -95,7 +94,12 @@ def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen
                 f"the control plane has been silent for {SILENCE_SECONDS} s; the runs may go on, "
                 "`fleet status` and `fleet history` say more"
             )
-        time.sleep(max(POLL_SECONDS, RESTS_PER_LOOK * (now - asked)))
+        time.sleep(rest_after(now - asked))
+
+
+def rest_after(look_seconds: float) -> float:
+    """How long nobody looks after a look; one that got no answer in time is soon tried again."""
+    return min(MOST_SECONDS, max(POLL_SECONDS, RESTS_PER_LOOK * look_seconds))
 
 
 def _look_again(api: PrefectApi, run_ids: Sequence[str]) -> tuple[RunSeen, ...] | None:

@@ -37,6 +37,7 @@ NOT_KILLED = "it was not killed, since that would cost a log recovery"
 HELD_SECONDS, RENEW_SECONDS = 60, 15.0
 OWN_REQUEST_SECONDS = 2.0
 """How long nobody looks after a broker that asks the controller itself as it stops."""
+RESTS_PER_LOOK, MOST_REST_SECONDS = 9, 5.0
 WARMING_REQUESTS = 5
 PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
 
@@ -167,7 +168,7 @@ def _leaves_as_it_stops(instance: Instance, broker: Broker) -> bool:
 
 
 class _Rest:
-    """A look at every partition is followed by a rest of nine times as long.
+    """A look at every partition is followed by a rest of nine times as long, 5 s at most.
 
     The brokers need the cores that a look takes: with hundreds of partitions half a second.
     """
@@ -186,7 +187,7 @@ class _Rest:
         asked = site.clock.monotonic()
         state = site.zookeeper.state(instance)
         now = site.clock.monotonic()
-        self._until = now + 9 * (now - asked)
+        self._until = now + min(MOST_REST_SECONDS, RESTS_PER_LOOK * (now - asked))
         return state
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from flows.adapters.kafka.shutdown import ShutdownRequest
 from flows.adapters.probe import ProcessProbes
-from flows.adapters.probe.traffic import Writer
+from flows.adapters.probe.traffic import Gaps, Writer
 from flows.domain.cluster import PROBE_TOPIC, NewTopic
 from flows.domain.errors import EffectFailed
 from tests.acceptance.plane import wait_until
@@ -123,3 +123,15 @@ def test_a_partition_that_waits_until_the_end_was_silent_until_then() -> None:
     ((kind, partition, began, ended),) = writer.gaps.found
     assert (kind, partition, writer.errors) == ("write", 0, ["_TIMED_OUT"])
     assert ended - began >= 0.3
+
+
+def test_each_gap_is_told_once_and_kept_for_the_end() -> None:
+    gaps = Gaps("write")
+    gaps.last = {0: 0.0, 1: 0.0}
+    gaps.heard(0)
+    (first,) = gaps.take()
+    gaps.heard(1)
+    (second,) = gaps.take()
+    assert gaps.take() == []
+    assert (first[1], second[1]) == (0, 1)
+    assert gaps.found == [first, second]

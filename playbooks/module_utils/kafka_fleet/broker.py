@@ -48,8 +48,9 @@ def finish(unit: str, root: str, seconds: float) -> list[int]:
         return left
     _run("systemctl", "kill", "--signal=KILL", unit)
     left = _left_after(seconds, lambda: _left(unit))
-    # It did not fail: it was through.
-    _run("systemctl", "reset-failed", unit)
+    if _active_state(unit) == "failed":
+        # It did not: it was through.
+        _run("systemctl", "reset-failed", unit)
     return left
 
 
