@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flows.domain.errors import EffectFailed
+from flows.domain.resting import rest_after
 from flows.doors.prefect_api import (
     Json,
     PrefectApi,
@@ -17,8 +18,8 @@ from flows.doors.prefect_api import (
     task_runs,
 )
 
-POLL_SECONDS, MOST_SECONDS, RESTS_PER_LOOK = 0.5, 5.0, 9
-"""A look takes the control plane some of what the run itself needs: on a slow one it is rarer."""
+POLL_SECONDS = 0.5
+"""Longer where looks are slow: they take the control plane what the run itself needs."""
 SILENCE_SECONDS = 120
 """How long the control plane may be silent, for instance while it is started anew."""
 
@@ -94,12 +95,7 @@ def follow(api: PrefectApi, run_ids: Sequence[str], show: Show) -> tuple[RunSeen
                 f"the control plane has been silent for {SILENCE_SECONDS} s; the runs may go on, "
                 "`fleet status` and `fleet history` say more"
             )
-        time.sleep(rest_after(now - asked))
-
-
-def rest_after(look_seconds: float) -> float:
-    """How long nobody looks after a look; one that got no answer in time is soon tried again."""
-    return min(MOST_SECONDS, max(POLL_SECONDS, RESTS_PER_LOOK * look_seconds))
+        time.sleep(rest_after(now - asked, POLL_SECONDS))
 
 
 def _look_again(api: PrefectApi, run_ids: Sequence[str]) -> tuple[RunSeen, ...] | None:

@@ -21,6 +21,7 @@ from flows.domain.gates import (
     still_needed,
 )
 from flows.domain.instance import Broker, Instance, Machine, UnitState
+from flows.domain.resting import rest_after
 from flows.steps.hosts import on_each
 from flows.steps.step import check_held, step
 from flows.steps.waiting import SHORT_SECONDS, Gate, wait
@@ -37,28 +38,35 @@ NOT_KILLED = "it was not killed, since that would cost a log recovery"
 HELD_SECONDS, RENEW_SECONDS = 60, 15.0
 OWN_REQUEST_SECONDS = 2.0
 """How long nobody looks after a broker that asks the controller itself as it stops."""
-RESTS_PER_LOOK, MOST_REST_SECONDS = 9, 5.0
 WARMING_REQUESTS = 5
 PORTION, PORTION_PAUSE_SECONDS = 25, 0.15
 
 
-@step("broker {broker.id}: hand over what it leads and leave every in-sync set")
 def leave(site: Site, instance: Instance, broker: Broker) -> None:
     """Nobody waits for this broker any more; only its process is left to stop.
 
-    Meanwhile it fetches nothing: a fetch that a leader reads before and accounts after the broker
-    left makes that leader wait for it until it is back. A leader may take it back all the same: it
-    is looked after, and asked again, until its process has stopped. One with too many partitions
-    for that asks the controller itself, as it stops.
+    A leader may take it back all the same: it is looked after, and asked again, until its process
+    has stopped. One with too many partitions to be muted asks the controller itself, as it stops.
     """
     if broker.host is not None and broker.host.kafka is UnitState.ACTIVE:
-        hand_over_control(site, instance, broker)
-        wait(site, controller_works(instance))
+        _hand_over_control(site, instance, broker)
         if not _leaves_as_it_stops(instance, broker):
             _leave_muted(site, instance, broker)
 
 
+@step("broker {broker.id}: leave control to another broker")
+def _hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
+    _not_the_controller(site, instance, broker)
+    wait(site, controller_works(instance))
+
+
+@step("broker {broker.id}: hand over what it leads and leave every in-sync set")
 def _leave_muted(site: Site, instance: Instance, broker: Broker) -> None:
+    """Meanwhile it fetches nothing.
+
+    A fetch that a leader reads before and accounts after the broker left makes that leader wait
+    for it until it is back.
+    """
     state = site.zookeeper.state(instance)
     # From the moment it is muted all writes wait for it: nothing is looked up in between.
     with site.kafka.near_controller(instance, state), no_fetches(site, instance, broker):
@@ -69,7 +77,7 @@ def _leave_muted(site: Site, instance: Instance, broker: Broker) -> None:
         wait(site, stays_out(instance, broker))
 
 
-def hand_over_control(site: Site, instance: Instance, broker: Broker) -> None:
+def _not_the_controller(site: Site, instance: Instance, broker: Broker) -> None:
     """Another broker is the controller; whoever is first when its node is gone becomes it."""
     limit = site.clock.monotonic() + CONTROL_SECONDS
     while (controller := site.zookeeper.state(instance).controller) in {broker.id, None}:
@@ -168,10 +176,7 @@ def _leaves_as_it_stops(instance: Instance, broker: Broker) -> bool:
 
 
 class _Rest:
-    """A look at every partition is followed by a rest of nine times as long, 5 s at most.
-
-    The brokers need the cores that a look takes: with hundreds of partitions half a second.
-    """
+    """A look at every partition is followed by a rest: with hundreds it takes half a second."""
 
     def __init__(self, first_seconds: float) -> None:
         self._first = first_seconds
@@ -187,7 +192,7 @@ class _Rest:
         asked = site.clock.monotonic()
         state = site.zookeeper.state(instance)
         now = site.clock.monotonic()
-        self._until = now + min(MOST_REST_SECONDS, RESTS_PER_LOOK * (now - asked))
+        self._until = now + rest_after(now - asked)
         return state
 
 

@@ -12,7 +12,7 @@ from flows.adapters.hosts.connection import Connection
 from flows.domain.errors import EffectFailed
 
 _CALLS = """
-import json, sys
+import json, os, sys
 try:
     for source, function, arguments in json.loads({calls!r}):
         names = {{"__name__": "__main__"}}
@@ -21,6 +21,8 @@ try:
 except Exception as error:
     answer = {{"error": f"{{error}}", "kind": type(error).__name__}}
 json.dump(answer, sys.stdout)
+sys.stdout.flush()
+os._exit(0)
 """
 
 

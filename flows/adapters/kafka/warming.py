@@ -10,7 +10,8 @@ from confluent_kafka import KafkaException, Producer
 
 from flows.adapters.kafka.connection import Heard, Settings, late
 
-_PRODUCER: Settings = {"acks": "all", "linger.ms": 0, "enable.idempotence": True}
+# An idempotent producer of librdkafka sleeps half a second before it asks for its id.
+_PRODUCER: Settings = {"acks": "all", "linger.ms": 0, "enable.idempotence": False}
 
 
 def warm(
