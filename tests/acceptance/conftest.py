@@ -35,6 +35,7 @@ STORY = (
     "test_secrets",
     "test_versions",
     "test_backup",
+    "test_many_partitions",
     "test_deletion",
     "test_own_hosts",
     "test_demo",

@@ -31,10 +31,10 @@ class Told:
     answer: dict[str, Any] = field(default_factory=dict)
 
 
-def spread_topic(plane: Plane, secured: Secured, name: str) -> str:
-    """24 partitions, three replicas, two of them in sync; the load reads all that is in it."""
+def spread_topic(plane: Plane, secured: Secured, name: str, partitions: int = PARTITIONS) -> str:
+    """A topic with three replicas, two of them in sync; the load reads all that is in it."""
     turns = [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
-    assignment = {number: turns[number % 3] for number in range(PARTITIONS)}
+    assignment = {number: turns[number % 3] for number in range(partitions)}
     plane.doors.kafka.create_topic(secured.instance, NewTopic(name, assignment, SAFE))
     return name
 
