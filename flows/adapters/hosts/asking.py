@@ -11,6 +11,7 @@ from typing import Any
 from flows.adapters.hosts.connection import Connection
 from flows.domain.errors import EffectFailed
 
+# It ends without Python's own clean-up: while a broker is muted all writes wait for its answer.
 _CALLS = """
 import json, os, sys
 try:
